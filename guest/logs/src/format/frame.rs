@@ -1,0 +1,455 @@
+//! Frames: header, checks, encoding, decoding. The bytes are described in [`super`].
+//!
+//! Invariants: what [`FrameHeader::decode`] returns was checked against CRC and address; its lengths are within the
+//! format's maxima. Nothing here reads storage or decides what a bad frame means.
+
+use super::{BLOCK, HEADER, MAX_COUNT, MAX_PAYLOAD, MAX_STRUCTURE, VERSION, blocks, frame_len};
+use alloc::vec::Vec;
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+
+const MAGIC: u8 = 0xA5;
+const END: u8 = 0xFF;
+const EPOCH_START: u8 = 1;
+const BLOCK_TABLE: u8 = 2;
+
+/// No position was superseded.
+pub const NONE: u64 = u64::MAX;
+
+/// What a frame is and what it supersedes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Kind {
+    /// First frame of a segment: a checkpoint.
+    Header = 1,
+    /// Items; supersedes nothing.
+    Append = 2,
+    /// Items; supersedes their positions.
+    Put = 3,
+    /// Items or none; supersedes everything from the first position on.
+    Truncate = 4,
+    /// Items or none; supersedes the range from first position to `end`.
+    Replace = 5,
+    /// A change of state that the log's view understands, and removed segments.
+    Meta = 6,
+    /// A checkpoint and the index of the segment, when that is full.
+    Footer = 7,
+    /// The same, at a clean close.
+    Seal = 8,
+}
+
+impl Kind {
+    /// The kind with that number.
+    pub fn from_byte(byte: u8) -> Option<Kind> {
+        use Kind::*;
+        [Header, Append, Put, Truncate, Replace, Meta, Footer, Seal].into_iter().find(|k| *k as u8 == byte)
+    }
+
+    /// Whether the payload is a list of items.
+    pub fn has_items(self) -> bool {
+        matches!(self, Kind::Append | Kind::Put | Kind::Truncate | Kind::Replace)
+    }
+
+    /// Whether the payload is an [`super::segment::IndexBody`] with a trailer.
+    pub fn has_index(self) -> bool {
+        matches!(self, Kind::Footer | Kind::Seal)
+    }
+
+    /// The kind's name, as `admin.frame-info` shows it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Header => "header",
+            Kind::Append => "append",
+            Kind::Put => "put",
+            Kind::Truncate => "truncate",
+            Kind::Replace => "replace",
+            Kind::Meta => "meta",
+            Kind::Footer => "footer",
+            Kind::Seal => "seal",
+        }
+    }
+}
+
+/// Whose frames these are: what the checks depend on besides the bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Id of the log.
+    pub log: u128,
+    /// Generation of its files.
+    pub generation: u64,
+    /// Number of the segment.
+    pub segment: u64,
+}
+
+/// An address in a log: everything below it was durable. Ordered by segment, then offset.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Promise {
+    /// Segment number.
+    pub segment: u64,
+    /// First byte in it that is not promised.
+    pub offset: u64,
+    /// First frame number that is not promised.
+    pub number: u64,
+}
+
+/// The fields of a frame's header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FrameHeader {
+    /// What it is.
+    pub kind: Kind,
+    /// How the payload is stored; 0 in this version.
+    pub codec: u8,
+    /// First frame of its epoch.
+    pub epoch_start: bool,
+    /// Number of the frame.
+    pub number: u64,
+    /// Its epoch.
+    pub epoch: u64,
+    /// First position.
+    pub first: u64,
+    /// End of the superseded range, for `replace`.
+    pub end: u64,
+    /// Lowest position superseded since the segment began, or [`NONE`].
+    pub low: u64,
+    /// Number of items.
+    pub count: u32,
+    /// Bytes of body.
+    pub body: u32,
+    /// Bytes of decoded payload.
+    pub decoded: u32,
+    /// Everything below was durable when this was written.
+    pub promise: Promise,
+    /// Chain value of the frame before.
+    pub previous: u128,
+    /// Chain value of this frame.
+    pub chain: u128,
+}
+
+/// Why bytes are not a header that belongs where they stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeaderError {
+    /// The CRC or a fixed byte is wrong, or a field is out of bounds.
+    Damaged,
+    /// A whole header, but of another place or log.
+    Misplaced,
+    /// A whole header of another version.
+    Version(u8),
+}
+
+fn u32_at(bytes: &[u8; HEADER], at: usize) -> u32 {
+    u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+}
+
+fn u64_at(bytes: &[u8; HEADER], at: usize) -> u64 {
+    u64::from(u32_at(bytes, at)) | u64::from(u32_at(bytes, at + 4)) << 32
+}
+
+fn u128_at(bytes: &[u8; HEADER], at: usize) -> u128 {
+    u128::from(u64_at(bytes, at)) | u128::from(u64_at(bytes, at + 8)) << 64
+}
+
+fn frame_check(header: &[u8], place: Place, offset: u64) -> u64 {
+    let mut bytes = [0u8; 160];
+    bytes[..120].copy_from_slice(&header[..120]);
+    bytes[120..136].copy_from_slice(&place.log.to_le_bytes());
+    bytes[136..144].copy_from_slice(&place.generation.to_le_bytes());
+    bytes[144..152].copy_from_slice(&place.segment.to_le_bytes());
+    bytes[152..160].copy_from_slice(&offset.to_le_bytes());
+    xxh3_64(&bytes)
+}
+
+impl FrameHeader {
+    /// Bytes of the whole frame.
+    pub fn len(&self) -> u64 {
+        frame_len(u64::from(self.body))
+    }
+
+    /// Never true: a frame has at least its header.
+    pub fn is_empty(&self) -> bool {
+        false
+    }
+
+    /// Number of blocks of the payload; 0 if it has no table.
+    pub fn blocks(&self) -> u64 {
+        // A body with a table is longer than BLOCK; so is no body without.
+        if u64::from(self.body) > BLOCK as u64 { u64::from(self.body).div_ceil(BLOCK as u64 + 8) } else { 0 }
+    }
+
+    /// Bytes of the block table.
+    pub fn table(&self) -> u64 {
+        self.blocks() * 8
+    }
+
+    /// Bytes of the stored payload.
+    pub fn payload(&self) -> u64 {
+        u64::from(self.body).saturating_sub(self.table())
+    }
+
+    /// The position behind the last item.
+    pub fn next(&self) -> u64 {
+        self.first.saturating_add(u64::from(self.count))
+    }
+
+    /// Lowest position that this frame supersedes, or [`NONE`].
+    pub fn supersedes(&self) -> u64 {
+        match self.kind {
+            Kind::Put | Kind::Truncate | Kind::Replace => self.first,
+            _ => NONE,
+        }
+    }
+
+    /// The chain value that belongs to these fields and `head`: the block table, or the payload if there is none.
+    pub fn chain_value(&self, log: u128, head: &[u8]) -> u128 {
+        let mut hash = Xxh3::new();
+        hash.update(&self.chained_fields(log));
+        hash.update(head);
+        hash.digest128()
+    }
+
+    fn flags(&self) -> u8 {
+        u8::from(self.epoch_start) * EPOCH_START + u8::from(self.blocks() > 0) * BLOCK_TABLE
+    }
+
+    fn chained_fields(&self, log: u128) -> [u8; 80] {
+        let mut bytes = [0u8; 80];
+        bytes[..16].copy_from_slice(&log.to_le_bytes());
+        for (at, field) in [self.number, self.epoch, self.first, self.end].into_iter().enumerate() {
+            bytes[16 + at * 8..24 + at * 8].copy_from_slice(&field.to_le_bytes());
+        }
+        bytes[48..52].copy_from_slice(&[self.kind as u8, self.codec, self.flags(), 0]);
+        bytes[52..56].copy_from_slice(&self.count.to_le_bytes());
+        bytes[56..60].copy_from_slice(&self.body.to_le_bytes());
+        bytes[60..64].copy_from_slice(&self.decoded.to_le_bytes());
+        bytes[64..80].copy_from_slice(&self.previous.to_le_bytes());
+        bytes
+    }
+
+    /// The header's bytes for this place and offset.
+    pub fn encode(&self, place: Place, offset: u64) -> [u8; HEADER] {
+        let mut bytes = [0u8; HEADER];
+        bytes[..5].copy_from_slice(&[MAGIC, VERSION, self.kind as u8, self.codec, self.flags()]);
+        for (at, field) in [self.number, self.epoch, self.first, self.end, self.low].into_iter().enumerate() {
+            bytes[8 + at * 8..16 + at * 8].copy_from_slice(&field.to_le_bytes());
+        }
+        for (at, field) in [self.count, self.body, self.decoded].into_iter().enumerate() {
+            bytes[48 + at * 4..52 + at * 4].copy_from_slice(&field.to_le_bytes());
+        }
+        let Promise { segment, offset: below, number } = self.promise;
+        for (at, field) in [segment, below, number].into_iter().enumerate() {
+            bytes[64 + at * 8..72 + at * 8].copy_from_slice(&field.to_le_bytes());
+        }
+        bytes[88..104].copy_from_slice(&self.previous.to_le_bytes());
+        bytes[104..120].copy_from_slice(&self.chain.to_le_bytes());
+        let check = frame_check(&bytes, place, offset);
+        bytes[120..128].copy_from_slice(&check.to_le_bytes());
+        let crc = crc32fast::hash(&bytes[..128]);
+        bytes[128..132].copy_from_slice(&crc.to_le_bytes());
+        bytes[135] = END;
+        bytes
+    }
+
+    /// Whether these bytes could start a frame: a quick look before the checks.
+    pub fn could_start(bytes: &[u8]) -> bool {
+        bytes.len() >= HEADER && bytes[0] == MAGIC && bytes[1] == VERSION && bytes[135] == END
+    }
+
+    /// The header in these bytes, if they are one and belong to this place and offset.
+    pub fn decode(bytes: &[u8; HEADER], place: Place, offset: u64) -> Result<FrameHeader, HeaderError> {
+        if bytes[0] != MAGIC || bytes[132..] != [0, 0, 0, END] || crc32fast::hash(&bytes[..128]) != u32_at(bytes, 128) {
+            return Err(HeaderError::Damaged);
+        }
+        if bytes[1] != VERSION {
+            return Err(HeaderError::Version(bytes[1]));
+        }
+        if frame_check(bytes, place, offset) != u64_at(bytes, 120) {
+            return Err(HeaderError::Misplaced);
+        }
+        // Nothing but this crate writes a header that passes both checks; still no field is believed unseen.
+        let kind = Kind::from_byte(bytes[2]).ok_or(HeaderError::Damaged)?;
+        let header = FrameHeader {
+            kind,
+            codec: bytes[3],
+            epoch_start: bytes[4] & EPOCH_START != 0,
+            number: u64_at(bytes, 8),
+            epoch: u64_at(bytes, 16),
+            first: u64_at(bytes, 24),
+            end: u64_at(bytes, 32),
+            low: u64_at(bytes, 40),
+            count: u32_at(bytes, 48),
+            body: u32_at(bytes, 52),
+            decoded: u32_at(bytes, 56),
+            promise: Promise { segment: u64_at(bytes, 64), offset: u64_at(bytes, 72), number: u64_at(bytes, 80) },
+            previous: u128_at(bytes, 88),
+            chain: u128_at(bytes, 104),
+        };
+        header.plausible(bytes).then_some(header).ok_or(HeaderError::Damaged)
+    }
+
+    fn plausible(&self, bytes: &[u8; HEADER]) -> bool {
+        let most = if self.kind.has_items() { MAX_PAYLOAD } else { MAX_STRUCTURE };
+        bytes[4] == self.flags()
+            && bytes[5..8] == [0; 3]
+            && bytes[60..64] == [0; 4]
+            && self.codec == 0
+            && self.payload() <= most
+            && self.blocks() == blocks(self.payload())
+            && u64::from(self.decoded) == self.payload()
+            && u64::from(self.count) <= MAX_COUNT
+            && self.first.checked_add(u64::from(self.count)).is_some()
+            && (self.kind.has_items() || self.count == 0)
+            && self.payload() >= 4 * u64::from(self.count)
+    }
+
+    /// The header that one flipped bit turned into these bytes, if that is what happened. Only for reading: the frame
+    /// check leaves no doubt, but nothing is ever repaired on the strength of it.
+    pub fn decode_flipped(bytes: &[u8; HEADER], place: Place, offset: u64) -> Option<FrameHeader> {
+        (0..HEADER * 8).find_map(|bit| {
+            let mut fixed = *bytes;
+            fixed[bit / 8] ^= 1 << (bit % 8);
+            FrameHeader::decode(&fixed, place, offset).ok()
+        })
+    }
+}
+
+/// A whole frame as bytes: `fields` completed with sizes and chain value, then the body made of `parts`, one behind the
+/// other. Returns the completed header too.
+pub fn encode(mut fields: FrameHeader, place: Place, offset: u64, parts: &[&[u8]]) -> (FrameHeader, Vec<u8>) {
+    let payload: usize = parts.iter().map(|p| p.len()).sum();
+    let table = blocks(payload as u64) as usize * 8;
+    fields.body = (table + payload) as u32;
+    fields.decoded = payload as u32;
+    let start = HEADER + table;
+    let mut frame = Vec::with_capacity(fields.len() as usize);
+    frame.resize(start, 0);
+    for part in parts {
+        frame.extend_from_slice(part);
+    }
+    for (at, block) in (HEADER..start).step_by(8).zip(0..) {
+        let from = start + block * BLOCK;
+        let check = xxh3_64(&frame[from..frame.len().min(from + BLOCK)]);
+        frame[at..at + 8].copy_from_slice(&check.to_le_bytes());
+    }
+    let head = if table > 0 { &frame[HEADER..start] } else { &frame[start..] };
+    fields.chain = fields.chain_value(place.log, head);
+    frame.resize(fields.len() as usize - 1, 0);
+    frame.push(END);
+    frame[..HEADER].copy_from_slice(&fields.encode(place, offset));
+    (fields, frame)
+}
+
+/// Whether these bytes are what ends a frame behind its body: zeros and a last byte.
+pub fn is_end(bytes: &[u8]) -> bool {
+    bytes.split_last().is_some_and(|(last, zeros)| *last == END && zeros.iter().all(|b| *b == 0))
+}
+
+/// The check of one block, as it stands in the block table.
+pub fn block_check(block: &[u8]) -> [u8; 8] {
+    xxh3_64(block).to_le_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLACE: Place = Place { log: 0x1111_2222_3333_4444_5555_6666_7777_8888, generation: 0, segment: 3 };
+
+    fn fields(kind: Kind, count: u32) -> FrameHeader {
+        FrameHeader {
+            kind,
+            codec: 0,
+            epoch_start: true,
+            number: 9,
+            epoch: 77,
+            first: 1000,
+            end: 0,
+            low: NONE,
+            count,
+            body: 0,
+            decoded: 0,
+            promise: Promise { segment: 3, offset: 136, number: 8 },
+            previous: 42,
+            chain: 0,
+        }
+    }
+
+    fn header_of(frame: &[u8]) -> [u8; HEADER] {
+        frame[..HEADER].try_into().unwrap()
+    }
+
+    #[test]
+    fn sizes_follow_from_the_body() {
+        for payload in [0, 1, 7, 100, 4095, 4096, 4097, 8192, 8193, 4096 * 7, 1 << 20] {
+            let (header, frame) = encode(fields(Kind::Meta, 0), PLACE, 136, &[&alloc::vec![7; payload]]);
+            assert_eq!(frame.len() as u64, header.len());
+            assert_eq!(frame.len() % 8, 0);
+            assert_eq!(header.payload(), payload as u64);
+            assert_eq!(header.blocks(), blocks(payload as u64));
+            assert_eq!(FrameHeader::decode(&header_of(&frame), PLACE, 136), Ok(header));
+            assert_eq!(frame.last(), Some(&0xFF));
+        }
+    }
+
+    #[test]
+    fn every_flipped_bit_of_a_header_is_noticed_and_can_be_read_through() {
+        let (header, frame) = encode(fields(Kind::Append, 1), PLACE, 136, &[&4u32.to_le_bytes(), b"abcd"]);
+        for bit in 0..HEADER * 8 {
+            let mut bad = header_of(&frame);
+            bad[bit / 8] ^= 1 << (bit % 8);
+            assert!(FrameHeader::decode(&bad, PLACE, 136).is_err(), "bit {bit}");
+            assert_eq!(FrameHeader::decode_flipped(&bad, PLACE, 136).as_ref(), Some(&header), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn a_header_verifies_only_where_it_was_written() {
+        let (_, frame) = encode(fields(Kind::Append, 0), PLACE, 136, &[]);
+        let bytes = header_of(&frame);
+        assert_eq!(FrameHeader::decode(&bytes, PLACE, 144), Err(HeaderError::Misplaced));
+        for place in
+            [Place { segment: 4, ..PLACE }, Place { log: 1, ..PLACE }, Place { generation: 1, ..PLACE }]
+        {
+            assert_eq!(FrameHeader::decode(&bytes, place, 136), Err(HeaderError::Misplaced));
+        }
+    }
+
+    #[test]
+    fn another_version_is_named_only_by_a_whole_header() {
+        let (_, frame) = encode(fields(Kind::Append, 0), PLACE, 136, &[]);
+        let mut bytes = header_of(&frame);
+        bytes[1] = 2;
+        assert_eq!(FrameHeader::decode(&bytes, PLACE, 136), Err(HeaderError::Damaged));
+        let crc = crc32fast::hash(&bytes[..128]);
+        bytes[128..132].copy_from_slice(&crc.to_le_bytes());
+        assert_eq!(FrameHeader::decode(&bytes, PLACE, 136), Err(HeaderError::Version(2)));
+    }
+
+    #[test]
+    fn the_chain_depends_on_log_number_kind_body_and_predecessor_but_not_on_the_address() {
+        let chain = |f: FrameHeader, p: Place, at: u64, body: &[u8]| encode(f, p, at, &[body]).0.chain;
+        let base = chain(fields(Kind::Append, 0), PLACE, 136, b"x");
+        assert_eq!(base, chain(fields(Kind::Append, 0), Place { segment: 9, generation: 5, ..PLACE }, 800, b"x"));
+        let other = |change: fn(&mut FrameHeader)| {
+            let mut f = fields(Kind::Append, 0);
+            change(&mut f);
+            chain(f, PLACE, 136, b"x")
+        };
+        for changed in [
+            other(|f| f.number += 1),
+            other(|f| f.kind = Kind::Truncate),
+            other(|f| f.epoch += 1),
+            other(|f| f.first += 1),
+            other(|f| f.end += 1),
+            other(|f| f.previous += 1),
+            other(|f| f.epoch_start = false),
+            chain(fields(Kind::Append, 0), PLACE, 136, b"y"),
+            chain(fields(Kind::Append, 0), Place { log: 5, ..PLACE }, 136, b"x"),
+        ] {
+            assert_ne!(base, changed);
+        }
+    }
+
+    #[test]
+    fn zeros_are_not_a_frame() {
+        assert_eq!(FrameHeader::decode(&[0; HEADER], PLACE, 0), Err(HeaderError::Damaged));
+        assert!(!is_end(&[0]) && !is_end(&[]) && is_end(&[0, 0xFF]) && !is_end(&[1, 0xFF]));
+    }
+}

@@ -1,0 +1,91 @@
+//! Listing the frames of one file, for people: what verifies by its header, in the order of the file.
+
+use super::scan::Scanner;
+use super::window::{Window, read_failed};
+use super::items::Source;
+use super::{RecordLog, View};
+use crate::error::{Error, Result};
+use crate::format::frame::{FrameHeader, Place, Promise};
+use crate::format::{ALIGN, HEADER};
+use crate::storage::{Host, StorageError};
+use alloc::{string::String, vec::Vec};
+
+/// A list under way.
+pub(crate) struct FrameList<H: Host> {
+    file: H::File,
+    name: String,
+    place: Place,
+    window: Window,
+    size: u64,
+    offset: u64,
+    promise: Promise,
+    /// What can be read of this file: positions from, to, and the address from which on.
+    live: Vec<(u64, u64, u64)>,
+}
+
+impl<H: Host> FrameList<H> {
+    /// Opens a file.
+    pub(crate) fn open(host: &H, name: &str, place: Place, live: Vec<(u64, u64, u64)>) -> Result<Self> {
+        let file = host.open(name).map_err(|e| match e {
+            StorageError::NotFound => Error::NotFound,
+            e => read_failed(name, e),
+        })?;
+        let mut scanner = Scanner::without_fill(&file, name, place)?;
+        // Promises only grow: the last one covers what all of them do.
+        let (mut offset, mut promise) = (0, Promise::default());
+        while let Some((at, header)) = scanner.next_header(offset)? {
+            promise = promise.max(header.promise);
+            offset = at.saturating_add(header.len());
+        }
+        let size = scanner.size;
+        let (name, window) = (name.into(), Window::default());
+        Ok(FrameList { file, name, place, window, size, offset: 0, promise, live })
+    }
+
+    /// The next frames: offset, header, whether it is promised, whether it holds items that can be read.
+    pub(crate) fn next(&mut self, most: usize) -> Result<Vec<(u64, FrameHeader, bool, bool)>> {
+        let mut found = Vec::new();
+        let (file, name, place) = (&self.file, &self.name, self.place);
+        let mut source = Source { file, name, place, window: &mut self.window, ahead: 64 << 10 };
+        while found.len() < most && self.offset.saturating_add(HEADER as u64) <= self.size {
+            let offset = self.offset;
+            let Some(header) = source.header_at(offset)? else {
+                self.offset += ALIGN;
+                continue;
+            };
+            self.offset = offset.saturating_add(header.len());
+            let address = Promise { segment: place.segment, offset: self.offset, number: 0 };
+            let promised = (self.promise.segment, self.promise.offset) >= (address.segment, address.offset);
+            // A frame is live if the run that covers its positions begins at or before it.
+            let live = header.count > 0
+                && self.live.iter().any(|(first, end, from)| {
+                    header.first < *end && *first < header.next() && *from <= offset
+                });
+            found.push((offset, header, promised, live));
+        }
+        Ok(found)
+    }
+}
+
+impl<H: Host, V: View> RecordLog<H, V> {
+    /// What can be read of a segment: positions from, to, and the address from which on.
+    pub(crate) fn live_runs(&mut self, segment: u64) -> Result<Vec<(u64, u64, u64)>> {
+        let boundary = self.view().boundary();
+        // Positions from the floor of a later segment on are in that one.
+        let mut floor = u64::MAX;
+        for number in self.older.clone().into_iter().filter(|n| *n > segment) {
+            floor = floor.min(self.sealed(number)?.index.floor);
+        }
+        let index = if segment == self.place.segment {
+            &self.history.index
+        } else {
+            floor = floor.min(self.history.index.floor);
+            if self.older.binary_search(&segment).is_err() {
+                return Ok(Vec::new());
+            }
+            &self.sealed(segment)?.index
+        };
+        let runs = index.runs.iter().map(|r| (r.first.max(boundary), r.end().min(floor), r.offset));
+        Ok(runs.filter(|(first, end, _)| first < end).collect())
+    }
+}

@@ -1,0 +1,210 @@
+//! The items of one frame, a few blocks at a time: each block is checked before a byte of it is used.
+
+use super::window::{Window, room};
+use crate::error::Result;
+use crate::format::frame::{FrameHeader, Place, block_check};
+use crate::format::{BLOCK, HEADER};
+use crate::storage::File;
+use alloc::vec::Vec;
+use core::ops::Range;
+
+/// A file to read from, through a window, with this read-ahead.
+pub(super) struct Source<'a, F> {
+    pub(super) file: &'a F,
+    pub(super) name: &'a str,
+    pub(super) place: Place,
+    pub(super) window: &'a mut Window,
+    pub(super) ahead: usize,
+}
+
+impl<F: File> Source<'_, F> {
+    pub(super) fn get(&mut self, offset: u64, len: usize) -> Result<&[u8]> {
+        self.window.get(self.file, self.name, self.place.segment, offset, len, self.ahead)
+    }
+
+    /// The header at this address, if one verifies there.
+    pub(super) fn header_at(&mut self, offset: u64) -> Result<Option<FrameHeader>> {
+        let place = self.place;
+        let bytes = self.get(offset, HEADER)?;
+        Ok(<&[u8; HEADER]>::try_from(bytes).ok().and_then(|bytes| FrameHeader::decode(bytes, place, offset).ok()))
+    }
+}
+
+/// A part of a frame fails its check: its address in the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct BadPart(pub(super) u64);
+
+/// Outcome of reading checked bytes: the storage may fail, the bytes may be bad.
+pub(super) type Checked<T> = Result<core::result::Result<T, BadPart>>;
+
+/// A frame whose header verified, and its block table or, without one, its whole payload.
+#[derive(Debug)]
+pub(super) struct FrameItems {
+    pub(super) segment: u64,
+    pub(super) offset: u64,
+    pub(super) header: FrameHeader,
+    head: Vec<u8>,
+}
+
+impl FrameItems {
+    /// Opens the frame with this header at this offset.
+    pub(super) fn open<F: File>(source: &mut Source<'_, F>, offset: u64, header: FrameHeader) -> Checked<Self> {
+        let (start, log) = (offset + HEADER as u64, source.place.log);
+        let len = if header.blocks() > 0 { header.table() } else { header.payload() } as usize;
+        let mut head = room(len)?; // at most 136 KiB, or one block
+        head.extend_from_slice(source.get(start, len)?);
+        if head.len() < len || header.chain_value(log, &head) != header.chain {
+            return Ok(Err(BadPart(start)));
+        }
+        Ok(Ok(FrameItems { segment: source.place.segment, offset, header, head }))
+    }
+
+    /// Copies payload bytes; stops before the first bad block.
+    fn copy<F: File>(&self, source: &mut Source<'_, F>, range: Range<u64>, out: &mut Vec<u8>) -> Checked<()> {
+        if self.header.blocks() == 0 {
+            // In memory, and checked.
+            out.extend_from_slice(self.head.get(range.start as usize..range.end as usize).unwrap_or(&[]));
+            return Ok(Ok(()));
+        }
+        let (start, payload) = (self.offset + HEADER as u64 + self.header.table(), self.header.payload());
+        let mut at = range.start;
+        while at < range.end {
+            let block = at / BLOCK as u64;
+            let from = block * BLOCK as u64;
+            let len = (payload - from).min(BLOCK as u64) as usize;
+            let bytes = source.get(start + from, len)?;
+            let check = self.head.get(block as usize * 8..block as usize * 8 + 8).unwrap_or(&[]);
+            if bytes.len() < len || block_check(bytes) != check {
+                return Ok(Err(BadPart(start + from)));
+            }
+            let to = range.end.min(from + len as u64);
+            out.extend_from_slice(bytes.get((at - from) as usize..(to - from) as usize).unwrap_or(&[]));
+            at = to;
+        }
+        Ok(Ok(()))
+    }
+
+    /// Where the items `range` end, counted from the end of the list; one more in front: where the first one starts.
+    fn ends<F: File>(&self, source: &mut Source<'_, F>, range: Range<u64>) -> Checked<Vec<u64>> {
+        let from = range.start.saturating_sub(1);
+        let mut bytes = room(((range.end - from) * 4) as usize)?; // at most 4 MiB
+        if let Err(bad) = self.copy(source, from * 4..range.end * 4, &mut bytes)? {
+            return Ok(Err(bad));
+        }
+        let mut ends = room((range.end - range.start + 1) as usize)?;
+        if range.start == 0 {
+            ends.push(0);
+        }
+        ends.extend(bytes.as_chunks::<4>().0.iter().map(|b| u64::from(u32::from_le_bytes(*b))));
+        let most = self.header.payload() - 4 * u64::from(self.header.count);
+        let ordered = ends.is_sorted() && ends.last().is_none_or(|last| *last <= most);
+        // Checked bytes that make no sense were written so; treat them as bad all the same.
+        Ok(if ordered { Ok(ends) } else { Err(BadPart(self.offset)) })
+    }
+
+    /// Appends items from number `from` on to `ends` and `bytes`: at most `count` of them, and no more than fit into
+    /// `most` bytes in all of `bytes`, unless `bytes` holds no item yet. Returns how many; a bad part that ends it early
+    /// is returned only if there were none.
+    pub(super) fn read<F: File>(
+        &self,
+        source: &mut Source<'_, F>,
+        from: u64,
+        count: u64,
+        most: u64,
+        ends: &mut Vec<u32>,
+        bytes: &mut Vec<u8>,
+    ) -> Checked<u64> {
+        // A piece of the list at a time, so that little of it is read in vain.
+        const PIECE: u64 = 4096;
+        let last = from.saturating_add(count).min(u64::from(self.header.count)).min(from.saturating_add(PIECE));
+        let mut last = last.max(from + 1);
+        let list = loop {
+            match self.ends(source, from..last)? {
+                Ok(list) => break list,
+                // The first one alone may still have its piece of the list.
+                Err(_) if last > from + 1 => last = from + 1,
+                Err(bad) => return Ok(Err(bad)),
+            }
+        };
+        let (start, held) = (list.first().copied().unwrap_or(0), bytes.len() as u64);
+        let fit = |end: u64| held + (end - start) <= most;
+        let mut n = list.iter().skip(1).take_while(|end| fit(**end)).count();
+        if n == 0 {
+            if !ends.is_empty() {
+                return Ok(Ok(0));
+            }
+            n = 1;
+        }
+        let base = 4 * u64::from(self.header.count);
+        let total = list.get(n).copied().unwrap_or(start) - start;
+        bytes.try_reserve(total as usize).map_err(|_| crate::error::Error::Other("memory exhausted".into()))?;
+        ends.try_reserve(n).map_err(|_| crate::error::Error::Other("memory exhausted".into()))?;
+        let bad = self.copy(source, base + start..base + start + total, bytes)?.err();
+        let good = bytes.len() as u64 - held;
+        let whole = list.iter().skip(1).take(n).take_while(|end| **end - start <= good).count();
+        // An empty item at a bad block's start is whole, but only what was asked for counts.
+        ends.extend(list.iter().skip(1).take(whole).map(|end| (held + end - start) as u32));
+        bytes.truncate((held + list.get(whole).copied().unwrap_or(start) - start) as usize);
+        Ok(match bad {
+            Some(bad) if whole == 0 => Err(bad),
+            _ => Ok(whole as u64),
+        })
+    }
+
+    /// The first bad part that reading this item meets, if any.
+    fn fault<F: File>(&self, source: &mut Source<'_, F>, item: u64) -> Result<Option<BadPart>> {
+        Ok(self.read(source, item, 1, 0, &mut Vec::new(), &mut Vec::new())?.err())
+    }
+
+    /// The stretch of damaged items that this damaged item is part of, as item numbers, and its first bad part.
+    pub(super) fn stretch<F: File>(&self, source: &mut Source<'_, F>, item: u64) -> Result<(Range<u64>, BadPart)> {
+        let count = u64::from(self.header.count);
+        let (mut first, mut end, mut bad) = (item, item + 1, BadPart(self.offset));
+        if let Some(part) = self.fault(source, item)? {
+            bad = part;
+        }
+        while let Some(before) = first.checked_sub(1)
+            && let Some(part) = self.fault(source, before)?
+        {
+            (first, bad) = (before, BadPart(bad.0.min(part.0)));
+        }
+        while end < count && self.fault(source, end)?.is_some() {
+            end += 1;
+        }
+        Ok((first..end, bad))
+    }
+
+    /// The first damaged item from this one on, if any, for a frame with a bad part at address `near`.
+    pub(super) fn first_bad<F: File>(&self, source: &mut Source<'_, F>, near: u64) -> Result<Option<u64>> {
+        let count = u64::from(self.header.count);
+        let at = near.saturating_sub(self.offset + HEADER as u64 + self.header.table());
+        let list = 4 * count;
+        // Items whose bytes end before the bad part are not concerned; find them by halving.
+        let (mut low, mut high) = (at.min(list) / 4, count);
+        if at >= list {
+            low = 0;
+            while low < high {
+                let middle = low + (high - low) / 2;
+                match self.ends(source, middle..middle + 1)? {
+                    Ok(ends) if ends.last().is_some_and(|end| list + end <= at) => low = middle + 1,
+                    Ok(_) => high = middle,
+                    Err(_) => break,
+                }
+            }
+        }
+        let mut item = low.saturating_sub(1);
+        while item < count {
+            if self.fault(source, item)?.is_some() {
+                return Ok(Some(item));
+            }
+            // Behind the bad part nothing more is concerned.
+            if let Ok(ends) = self.ends(source, item..item + 1)?
+                && ends.first().is_some_and(|start| list + start > at + BLOCK as u64)
+            {
+                return Ok(None);
+            }
+            item += 1;
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,208 @@
+//! The life of a log: its root cell and its files. Creation, destruction, and finishing what a crash left half done.
+//!
+//! The root cell is the commit point: a log is there from the swap to `live` to the swap to `destroying`. Files of a log
+//! that is being created or destroyed are removed before its cell is; files without a cell are damage.
+
+use super::failed;
+use crate::error::{Damage, Error, Limit, Result};
+use crate::format::frame::Place;
+use crate::format::names::{self, FileName};
+use crate::format::root::{Root, RootError, State};
+use crate::storage::{Cell, Host, StorageError, Swap};
+use alloc::{format, string::String, vec::Vec};
+
+const PAGE: u32 = 1000;
+
+/// An error unless this is a name for a log.
+pub(super) fn check_name(name: &str) -> Result<()> {
+    if name.len() > names::MAX_NAME {
+        let (allowed, got) = (names::MAX_NAME as u64, name.len() as u64);
+        return Err(Error::TooLarge { what: Limit::Name, allowed, got });
+    }
+    if !names::is_log_name(name) {
+        return Err(Error::InvalidArgument("name: a log name is 1 to 64 of a-z, 0-9 and -".into()));
+    }
+    Ok(())
+}
+
+/// The root cell of a log and what it says.
+pub(super) struct Rooted {
+    pub(super) root: Root,
+    pub(super) version: u64,
+}
+
+fn decode(cell_name: &str, cell: &Cell) -> Result<Rooted> {
+    match Root::decode(cell_name, &cell.value) {
+        Ok(root) => Ok(Rooted { root, version: cell.version }),
+        Err(RootError::Version(v)) => Err(Error::UnknownFormat(v.into())),
+        Err(RootError::Damaged) => Err(Error::Damaged(Damage {
+            file: cell_name.into(),
+            offset: 0,
+            lowest: None,
+            next: None,
+            what: "the root cell of the log is damaged".into(),
+        })),
+    }
+}
+
+/// The root cell, if there is one.
+pub(super) fn read_root<H: Host>(host: &H, name: &str) -> Result<Option<Rooted>> {
+    let cell_name = names::root(name);
+    let cell = host.read_cell(&cell_name).map_err(|e| failed("reading cell", &cell_name, e))?;
+    cell.map(|cell| decode(&cell_name, &cell)).transpose()
+}
+
+/// The root of a log, if it has one.
+pub(crate) fn root_of<H: Host>(host: &H, name: &str) -> Result<Option<Root>> {
+    check_name(name)?;
+    Ok(read_root(host, name)?.map(|rooted| rooted.root))
+}
+
+/// Swaps the root cell; the holder of the lock is the only one to do so.
+pub(super) fn swap_root<H: Host>(host: &H, name: &str, expected: Option<u64>, root: Option<&Root>) -> Result<u64> {
+    let cell_name = names::root(name);
+    let value = root.map(|root| root.encode(&cell_name));
+    match host.swap_cell(&cell_name, expected, value.as_deref()) {
+        Ok(Swap::Swapped(version)) => Ok(version),
+        Ok(Swap::Stale(_)) => Err(Error::Storage(format!("cell {cell_name} changed although its log is locked"))),
+        Err(e) => Err(failed("swapping cell", &cell_name, e)),
+    }
+}
+
+/// Names in pages, checked: each page ascends and belongs to the prefix, so that a wrong answer cannot loop.
+fn pages(
+    prefix: &str,
+    mut next: impl FnMut(Option<&str>) -> core::result::Result<Vec<String>, StorageError>,
+) -> Result<Vec<String>> {
+    let mut names: Vec<String> = Vec::new();
+    loop {
+        let page = next(names.last().map(String::as_str)).map_err(|e| failed("listing", prefix, e))?;
+        let more = page.len() >= PAGE as usize;
+        for name in page {
+            if !name.starts_with(prefix) || names.last().is_some_and(|last| *last >= name) {
+                return Err(Error::Storage(format!("listing {prefix}: names out of order")));
+            }
+            names.push(name);
+        }
+        if !more {
+            return Ok(names);
+        }
+    }
+}
+
+/// Names of all logs that have a root cell.
+pub(crate) fn logs<H: Host>(host: &H) -> Result<Vec<String>> {
+    let cells = pages(names::ROOT_PREFIX, |after| host.list_cells(names::ROOT_PREFIX, after, PAGE))?;
+    let name = |cell: &String| cell.strip_prefix(names::ROOT_PREFIX).map(String::from);
+    Ok(cells.iter().filter_map(name).filter(|name| names::is_log_name(name)).collect())
+}
+
+/// The files of a log name.
+#[derive(Debug, Default)]
+pub(crate) struct Files {
+    /// Segment numbers of the log itself, ascending.
+    pub(crate) segments: Vec<u64>,
+    /// Everything else that bears the log's name.
+    pub(crate) strays: Vec<String>,
+}
+
+/// Names of all files that bear the log's name.
+pub(super) fn file_names<H: Host>(host: &H, name: &str) -> Result<Vec<String>> {
+    let prefix = names::prefix(name);
+    pages(&prefix, |after| host.list(&prefix, after, PAGE))
+}
+
+impl Files {
+    /// The files of the log with this id and generation.
+    pub(crate) fn list<H: Host>(host: &H, name: &str, id: u128, generation: u64) -> Result<Files> {
+        let mut files = Files::default();
+        for text in file_names(host, name)? {
+            match FileName::parse(&text) {
+                Some(file) if file.id == id && file.generation == generation => files.segments.push(file.segment),
+                _ => files.strays.push(text),
+            }
+        }
+        Ok(files)
+    }
+}
+
+/// Removes a file; that it is gone already is fine.
+pub(super) fn remove_file<H: Host>(host: &H, name: &str) -> Result<()> {
+    match host.remove(name) {
+        Ok(()) | Err(StorageError::NotFound) => Ok(()),
+        Err(e) => Err(failed("removing", name, e)),
+    }
+}
+
+/// Removes the files of a log that is not live, then its cell. The caller holds the lock.
+fn sweep<H: Host>(host: &H, name: &str, rooted: &Rooted) -> Result<()> {
+    for text in file_names(host, name)? {
+        if FileName::parse(&text).is_some_and(|file| file.id == rooted.root.id) {
+            remove_file(host, &text)?;
+        }
+    }
+    swap_root(host, name, Some(rooted.version), None).map(drop)
+}
+
+/// The live log of this name, if there is one; what a crash left half done is finished first. The caller holds the lock.
+pub(super) fn settle<H: Host>(host: &H, name: &str) -> Result<Option<Root>> {
+    if let Some(rooted) = read_root(host, name)? {
+        if rooted.root.state == State::Live {
+            return Ok(Some(rooted.root));
+        }
+        sweep(host, name, &rooted)?;
+    }
+    match file_names(host, name)?.into_iter().next() {
+        None => Ok(None),
+        Some(file) => Err(Error::Damaged(Damage {
+            file,
+            offset: 0,
+            lowest: None,
+            next: None,
+            what: "a file of a log that has no root cell".into(),
+        })),
+    }
+}
+
+/// Begins a log: from now on files of this id are swept unless [`commit`] follows.
+pub(super) fn begin<H: Host>(host: &H, name: &str, root: &Root) -> Result<u64> {
+    swap_root(host, name, None, Some(root))
+}
+
+/// Makes a begun log live.
+pub(super) fn commit<H: Host>(host: &H, name: &str, version: u64, root: &Root) -> Result<()> {
+    swap_root(host, name, Some(version), Some(&Root { state: State::Live, ..root.clone() })).map(drop)
+}
+
+/// Takes the log's lock.
+pub(super) fn lock<H: Host>(host: &H, name: &str, wait_ms: u32) -> Result<H::Lock> {
+    let lock = names::root(name);
+    host.lock(&lock, wait_ms).map_err(|e| failed("locking", &lock, e))
+}
+
+/// Removes a log of this kind. See `destroy` in WIT.
+pub(crate) fn destroy<H: Host>(host: &H, name: &str, kind: crate::format::root::Kind) -> Result<()> {
+    check_name(name)?;
+    let _lock = lock(host, name, 0)?;
+    let Some(rooted) = read_root(host, name)? else {
+        return settle(host, name).and(Err(Error::NotFound));
+    };
+    if rooted.root.state == State::Creating {
+        sweep(host, name, &rooted)?;
+        return Err(Error::NotFound);
+    }
+    if rooted.root.kind != kind {
+        return Err(Error::OtherKind(rooted.root.kind.name().into()));
+    }
+    if rooted.root.state == State::Destroying {
+        return sweep(host, name, &rooted);
+    }
+    let root = Root { state: State::Destroying, ..rooted.root };
+    let version = swap_root(host, name, Some(rooted.version), Some(&root))?;
+    sweep(host, name, &Rooted { root, version })
+}
+
+/// The place of a log's segment.
+pub(super) fn place(root: &Root, segment: u64) -> Place {
+    Place { log: root.id, generation: root.generation, segment }
+}

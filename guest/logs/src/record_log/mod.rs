@@ -1,0 +1,180 @@
+//! The record log: segments of frames in files, the substrate of all five logs. Only this module touches files.
+//!
+//! A log is opened ([`open`]), read ([`read`]) and written ([`write`]) through a [`RecordLog`], which knows positions
+//! and items but not what a log makes of them: that is its [`View`], a small state that frames change and that
+//! checkpoints save. Opening rebuilds the view from the newest segment alone.
+//!
+//! Invariants:
+//! * one writer at a time, who holds the log's lock; a reader holds none and changes nothing;
+//! * what was written is never written again with other bytes, and offsets only grow;
+//! * `durable` never runs ahead of a sync that succeeded; frames promise no more than it;
+//! * after a failed write or sync nothing more is written: every call answers `closed`.
+
+mod frames;
+mod history;
+mod index;
+mod items;
+mod life;
+mod open;
+mod read;
+mod recovery;
+mod scan;
+mod survey;
+mod token;
+pub(crate) mod verify;
+mod waiting;
+mod window;
+mod write;
+
+pub(crate) use frames::FrameList;
+pub(crate) use life::{destroy, logs, root_of};
+pub(crate) use open::{Create, Request};
+pub(crate) use read::Lane;
+pub(crate) use window::room;
+pub(crate) use write::{NewFrame, Ticket};
+
+use crate::error::{Damage, Error, Result};
+use crate::format::frame::{FrameHeader, Place, Promise};
+use crate::format::names::FileName;
+use crate::format::root;
+use crate::format::segment::SegmentHeader;
+use crate::storage::{Host, StorageError};
+use alloc::{format, string::String, vec::Vec};
+use history::History;
+use read::{Cursor, Sealed};
+use window::Window;
+
+/// What a log makes of its frames: a small state, changed by each of them, saved in checkpoints.
+pub(crate) trait View: Clone {
+    /// The kind of log this is a view of.
+    const KIND: root::Kind;
+    /// The state saved in these bytes.
+    fn restore(options: &[u8], saved: &[u8]) -> Option<Self>;
+    /// The state as bytes.
+    fn save(&self) -> Vec<u8>;
+    /// The position behind the last item.
+    fn next(&self) -> u64;
+    /// Positions below it are gone for good.
+    fn boundary(&self) -> u64;
+    /// A frame with items. False if it makes no sense in this state.
+    fn items(&mut self, frame: &FrameHeader) -> bool;
+    /// A change of the view's own. False if it makes no sense in this state.
+    fn meta(&mut self, change: &[u8]) -> bool;
+    /// Damage hides what happened up to here.
+    fn skip_to(&mut self, next: u64);
+}
+
+/// What only a writer has.
+struct Writer<H: Host> {
+    /// Held until the log is closed.
+    _lock: H::Lock,
+    epoch: u64,
+    /// The next frame starts the epoch.
+    epoch_starts: bool,
+    /// Everything below is known to be durable.
+    durable: Promise,
+    /// Bytes in the newest file, zeros ahead included.
+    fill: u64,
+    /// A file for the next segment that is there already, empty.
+    spare: Option<u64>,
+    /// Segments that hold nothing any more; to be named in the next checkpoint and then removed.
+    dying: Vec<u64>,
+}
+
+/// Single appends that wait to become a frame.
+#[derive(Default)]
+struct Waiting {
+    ends: Vec<u32>,
+    bytes: Vec<u8>,
+}
+
+/// An open log.
+pub(crate) struct RecordLog<H: Host, V: View> {
+    host: H,
+    name: String,
+    place: Place,
+    /// What the newest segment says.
+    history: History<V>,
+    /// Its file; none once the log is closed.
+    file: Option<H::File>,
+    file_name: String,
+    /// Segment and offset at which the one before ends, as the newest one's header promises.
+    start: Option<(u64, u64)>,
+    /// Older segments that hold something, ascending.
+    older: Vec<u64>,
+    sealed: Vec<Sealed<H::File>>,
+    windows: [Window; 2],
+    cursor: Option<Cursor>,
+    waiting: Waiting,
+    /// None in a log that was opened for reading only.
+    writer: Option<Writer<H>>,
+    /// What a read-only open found.
+    damage: Vec<Damage>,
+    clean: bool,
+}
+
+fn place_name(name: &str, place: Place) -> String {
+    let Place { log: id, generation, segment } = place;
+    FileName { log: name.into(), id, generation, segment }.text()
+}
+
+/// The error for a failed call other than a read.
+fn failed(what: &str, name: &str, error: StorageError) -> Error {
+    match error {
+        StorageError::OutOfSpace => Error::OutOfSpace,
+        StorageError::Locked => Error::Locked,
+        StorageError::Io(why) => Error::Storage(format!("{what} {name}: {why}")),
+        other => Error::Storage(format!("{what} {name}: {other:?}")),
+    }
+}
+
+impl<H: Host, V: View> RecordLog<H, V> {
+    /// The view, waiting appends not included.
+    pub(crate) fn view(&self) -> &V {
+        &self.history.view
+    }
+
+    /// The newest segment's header, with the log's options.
+    pub(crate) fn header(&self) -> &SegmentHeader {
+        &self.history.header
+    }
+
+    /// The position that the next append gets.
+    pub(crate) fn next(&self) -> u64 {
+        self.history.view.next() + self.waiting.ends.len() as u64
+    }
+
+    /// An error if the log was closed.
+    pub(crate) fn check_open(&self) -> Result<()> {
+        self.file().map(drop)
+    }
+
+    fn file(&self) -> Result<&H::File> {
+        self.file.as_ref().ok_or(Error::Closed)
+    }
+
+    /// An error if nothing may be written.
+    pub(crate) fn check_writable(&self) -> Result<()> {
+        self.check_open()?;
+        if self.writer.is_some() { Ok(()) } else { Err(Error::ReadOnly) }
+    }
+
+    /// What a read-only open found damaged.
+    pub(crate) fn damage(&self) -> &[Damage] {
+        &self.damage
+    }
+
+    /// Whether it was cleanly closed before.
+    pub(crate) fn was_clean(&self) -> bool {
+        self.clean
+    }
+}
+
+impl<H: Host, V: View> Drop for RecordLog<H, V> {
+    /// Hands over what waits. Nothing is synced, nothing is reported: `close` does both.
+    fn drop(&mut self) {
+        if self.writer.is_some() {
+            let _ = self.flush();
+        }
+    }
+}

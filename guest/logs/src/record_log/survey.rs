@@ -1,0 +1,344 @@
+//! Reading a segment to its end whatever is wrong with it: what verifies is taken, what does not is named.
+//!
+//! Used where nothing is changed: read-only opens, indexes of damaged segments, `verify`. After a stretch that does not
+//! verify, positions that a lost frame may have superseded or held count as lost; the `low` field of the next frame
+//! tells which those can be. If nothing follows, and nothing else tells what the lost frame was, that is all of them.
+
+use super::View;
+use super::history::History;
+use super::items::{FrameItems, Source};
+use super::scan::{Bad, Scanner};
+use super::window::Window;
+use crate::error::{Bounds, Damage, Result};
+use crate::format::frame::{FrameHeader, Kind, NONE, Promise};
+use crate::format::segment::IndexBody;
+use crate::storage::File;
+use alloc::vec::Vec;
+
+/// What a step came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// There may be more.
+    More,
+    /// The end.
+    Done,
+}
+
+/// The state of the log when the next segment began, as far as that is known.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct After {
+    /// Its next position.
+    pub(super) next: u64,
+    /// Lowest position superseded in this segment.
+    pub(super) low: u64,
+    /// Number of its header frame.
+    pub(super) number: u64,
+}
+
+/// A stretch that does not verify, until the frame behind it is known.
+#[derive(Debug)]
+struct Gap {
+    offset: u64,
+    what: &'static str,
+}
+
+/// A survey of one segment under way.
+#[derive(Debug)]
+pub(super) struct Survey<V> {
+    pub(super) history: Option<History<V>>,
+    pub(super) damage: Vec<Damage>,
+    /// Where the next frame should start.
+    pub(super) offset: u64,
+    /// It ended at bytes that look like an interrupted write and that nothing promises.
+    pub(super) torn: bool,
+    sealed: bool,
+    after: Option<After>,
+    gap: Option<Gap>,
+}
+
+impl<V: View> Survey<V> {
+    /// A survey of a segment. If its header does not verify, `before` takes its place: the history at the end of the
+    /// segment before. A `sealed` segment ends with a footer; `after` is what the header of the next one says.
+    pub(super) fn new<F: File>(
+        scanner: &mut Scanner<'_, F>,
+        before: Option<History<V>>,
+        sealed: bool,
+        after: Option<After>,
+    ) -> Result<Self> {
+        let (damage, gap) = (Vec::new(), None);
+        let mut survey = Survey { history: None, damage, offset: 0, torn: false, sealed, after, gap };
+        match scanner.frame_at(0)? {
+            Ok(frame) => {
+                survey.history = History::begin(&frame, scanner.place);
+                survey.offset = frame.end();
+                if survey.history.is_none() {
+                    survey.report(scanner, 0, None, "the header of a segment makes no sense");
+                }
+            }
+            Err(bad) => {
+                survey.report(scanner, 0, None, "the header of a segment is damaged");
+                survey.offset = bad.behind();
+                survey.gap = Some(Gap { offset: 0, what: bad.what });
+                // Reported already, so the frame that ends the gap must not report it again.
+                survey.damage.pop();
+            }
+        }
+        if survey.history.is_none() {
+            survey.history = before.map(|mut history| {
+                let next = history.view.next();
+                history.index = super::index::Index::new(next, history.tip.number.saturating_add(1));
+                history.tip.low = NONE;
+                history.tip.place = scanner.place;
+                history.tip.offset = 0;
+                history
+            });
+        }
+        Ok(survey)
+    }
+
+    fn report<F: File>(&mut self, scanner: &Scanner<'_, F>, offset: u64, lost: Option<(u64, Option<u64>)>, what: &str) {
+        let (lowest, next) = lost.map_or((None, None), |(lowest, next)| (Some(lowest), next));
+        self.damage.push(Damage { file: scanner.file_name(), offset, lowest, next, what: what.into() });
+    }
+
+    /// Surveys the whole segment.
+    pub(super) fn run<F: File>(&mut self, scanner: &mut Scanner<'_, F>) -> Result<()> {
+        while self.step(scanner)? == Step::More {}
+        Ok(())
+    }
+
+    /// Takes the next frame, or finds out what stands in its place.
+    pub(super) fn step<F: File>(&mut self, scanner: &mut Scanner<'_, F>) -> Result<Step> {
+        if self.gap.is_some() {
+            return self.cross(scanner);
+        }
+        match scanner.frame_at(self.offset)? {
+            Ok(frame) => {
+                self.offset = frame.end();
+                let at = frame.offset;
+                self.take(scanner, &frame.header, at, Some(&frame.payload), false);
+                Ok(Step::More)
+            }
+            Err(bad) => self.bad(scanner, bad),
+        }
+    }
+
+    fn bad<F: File>(&mut self, scanner: &mut Scanner<'_, F>, bad: Bad) -> Result<Step> {
+        if scanner.zeros_from(bad.offset)? {
+            return self.end(scanner);
+        }
+        if !self.sealed && !promised(scanner, &bad)? && scanner.torn(&bad)? {
+            self.torn = true;
+            return Ok(Step::Done);
+        }
+        match bad.header.clone() {
+            Some(header) => {
+                self.offset = bad.behind();
+                self.body(scanner, &header, &bad)?;
+                self.take(scanner, &header, bad.offset, None, false);
+                Ok(Step::More)
+            }
+            None => {
+                self.offset = bad.behind();
+                self.gap = Some(Gap { offset: bad.offset, what: bad.what });
+                Ok(Step::More)
+            }
+        }
+    }
+
+    /// Names the items that a damaged body costs. The index keeps the frame: its blocks are checked one by one.
+    fn body<F: File>(&mut self, scanner: &Scanner<'_, F>, header: &FrameHeader, bad: &Bad) -> Result<()> {
+        let offset = bad.failing.first().map_or(bad.offset, |part| part.start);
+        if !header.kind.has_items() {
+            self.report(scanner, offset, None, bad.what);
+            return Ok(());
+        }
+        let mut window = Window::default();
+        let mut source =
+            Source { file: scanner.file, name: scanner.name, place: scanner.place, window: &mut window, ahead: 0 };
+        match FrameItems::open(&mut source, bad.offset, header.clone())? {
+            Err(_) => {
+                let lost = (header.count > 0).then(|| (header.first, Some(header.next())));
+                self.report(scanner, offset, lost, bad.what);
+            }
+            Ok(items) => {
+                let mut behind = 0;
+                for part in &bad.failing {
+                    let stretch = match items.first_bad(&mut source, part.start)? {
+                        Some(item) => Some(items.stretch(&mut source, item)?.0),
+                        None => None,
+                    };
+                    match stretch {
+                        Some(stretch) if stretch.start < behind => {} // named already
+                        Some(stretch) => {
+                            behind = stretch.end;
+                            let lost = (header.first + stretch.start, Some(header.first + stretch.end));
+                            self.report(scanner, part.start, Some(lost), bad.what);
+                        }
+                        None => self.report(scanner, part.start, None, bad.what),
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks for the frame behind a gap.
+    fn cross<F: File>(&mut self, scanner: &mut Scanner<'_, F>) -> Result<Step> {
+        let Some((offset, header)) = scanner.next_header(self.offset)? else { return self.end(scanner) };
+        self.offset = offset;
+        match scanner.frame_at(offset)? {
+            Ok(frame) => {
+                self.bridge(scanner, &header, Some(&frame.payload));
+                self.offset = frame.end();
+                self.take(scanner, &header, offset, Some(&frame.payload), true);
+            }
+            Err(bad) => {
+                self.bridge(scanner, &header, None);
+                self.body(scanner, &header, &bad)?;
+                self.offset = bad.behind();
+                self.take(scanner, &header, offset, None, true);
+            }
+        }
+        Ok(Step::More)
+    }
+
+    /// Closes a gap at the frame behind it, as far as that frame tells what was lost.
+    fn bridge<F: File>(&mut self, scanner: &Scanner<'_, F>, frame: &FrameHeader, payload: Option<&[u8]>) {
+        let (Some(history), Some(gap)) = (self.history.as_mut(), self.gap.as_ref()) else { return };
+        let body = payload.filter(|_| frame.kind.has_index()).and_then(IndexBody::decode);
+        let restored = body.and_then(|body| {
+            let view = V::restore(&history.header.options, &body.checkpoint.view)?;
+            Some((view, body.checkpoint.retained))
+        });
+        let behind = match &restored {
+            Some((view, _)) => view.next(),
+            None if frame.kind.has_items() => frame.first,
+            None => {
+                // It tells neither the size nor what is missing: the next one may.
+                history.moved(frame, self.offset);
+                return;
+            }
+        };
+        let lowest = if frame.low == NONE { history.view.next() } else { frame.low.min(history.view.next()) };
+        let (offset, what) = (gap.offset, gap.what);
+        let lost = (lowest < behind).then_some((lowest, Some(behind)));
+        self.gap = None;
+        self.lose(scanner, lowest, behind, offset, lost, what);
+        if let (Some(history), Some((view, retained))) = (self.history.as_mut(), restored) {
+            (history.view, history.retained) = (view, retained);
+        }
+    }
+
+    fn lose<F: File>(
+        &mut self,
+        scanner: &Scanner<'_, F>,
+        from: u64,
+        behind: u64,
+        offset: u64,
+        lost: Option<(u64, Option<u64>)>,
+        what: &str,
+    ) {
+        self.report(scanner, offset, lost, what);
+        if let (Some(history), Some(damage)) = (self.history.as_mut(), self.damage.last()) {
+            let end = behind.max(from);
+            history.index.lose(Bounds { start: from.min(end), end }, damage.clone());
+            history.view.skip_to(end);
+        }
+    }
+
+    /// Takes a frame. Only the first one behind a gap need not continue the chain.
+    fn take<F: File>(
+        &mut self,
+        scanner: &Scanner<'_, F>,
+        header: &FrameHeader,
+        offset: u64,
+        payload: Option<&[u8]>,
+        bridged: bool,
+    ) {
+        let Some(history) = self.history.as_mut() else { return };
+        let follows = bridged || history.follows(header);
+        let fits = history.apply(header, offset, payload);
+        if !fits {
+            history.moved(header, offset);
+            let lost = (header.count > 0).then(|| (header.first, Some(header.next())));
+            self.report(scanner, offset, lost, "a frame makes no sense where it stands");
+        } else if !follows {
+            self.report(scanner, offset, None, "a frame does not continue the one before");
+        }
+    }
+
+    /// Settles what a gap at the end may have cost, and what is missing altogether.
+    fn end<F: File>(&mut self, scanner: &mut Scanner<'_, F>) -> Result<Step> {
+        let gap = self.gap.take();
+        let Some(history) = self.history.as_ref() else {
+            if let Some(gap) = gap {
+                self.report(scanner, gap.offset, Some((0, None)), gap.what);
+            }
+            return Ok(Step::Done);
+        };
+        let next = history.view.next();
+        let missing = self.after.filter(|after| after.number > history.tip.number.saturating_add(1));
+        let (offset, what) = match (&gap, missing) {
+            (Some(gap), _) => (gap.offset, gap.what),
+            (None, Some(_)) => (self.offset, "frames are missing at the end of a segment"),
+            (None, None) => return Ok(Step::Done),
+        };
+        if let Some(after) = self.after {
+            let lowest = if after.low == NONE { next } else { after.low.min(next) };
+            let lost = (lowest < after.next).then_some((lowest, Some(after.next)));
+            self.lose(scanner, lowest, after.next, offset, lost, what);
+            return Ok(Step::Done);
+        }
+        // A trailer tells that the lost frame superseded nothing, even where its header is gone. So does a header that
+        // is one flipped bit away.
+        if let Some((_, at)) = scanner.trailer()?
+            && at == offset
+        {
+            self.report(scanner, offset, None, what);
+            return Ok(Step::Done);
+        }
+        if let Some(header) = scanner.flipped_header_at(offset)?
+            && history.follows(&header)
+        {
+            let next_offset = offset.saturating_add(header.len());
+            if scanner.zeros_from(next_offset)? {
+                self.flipped(scanner, &header, offset, what);
+                return Ok(Step::Done);
+            }
+        }
+        let from = history.view.boundary();
+        self.lose(scanner, from, next, offset, Some((from, None)), what);
+        Ok(Step::Done)
+    }
+
+    /// The last frame is lost, but what it was is known.
+    fn flipped<F: File>(&mut self, scanner: &Scanner<'_, F>, header: &FrameHeader, offset: u64, what: &str) {
+        match header.kind {
+            kind if kind.has_items() => {
+                let lost = (header.count > 0).then(|| (header.first, None));
+                self.lose(scanner, header.first, header.next(), offset, lost, what);
+            }
+            Kind::Meta => self.report(scanner, offset, None, what),
+            _ => self.report(scanner, offset, None, what),
+        }
+    }
+}
+
+/// The highest promise that a header behind a bad frame makes, or its own if its header verifies.
+pub(super) fn highest_promise<F: File>(scanner: &mut Scanner<'_, F>, bad: &Bad) -> Result<Option<Promise>> {
+    let mut highest = bad.header.as_ref().map(|header| header.promise);
+    let mut offset = bad.behind();
+    while let Some((at, header)) = scanner.next_header(offset)? {
+        highest = highest.max(Some(header.promise));
+        offset = at.saturating_add(header.len());
+    }
+    Ok(highest)
+}
+
+/// Whether a frame behind a bad one says that it was durable.
+pub(super) fn promised<F: File>(scanner: &mut Scanner<'_, F>, bad: &Bad) -> Result<bool> {
+    let segment = scanner.place.segment;
+    let beyond = |p: Promise| p.segment > segment || p.segment == segment && p.offset > bad.offset;
+    Ok(highest_promise(scanner, bad)?.is_some_and(beyond))
+}

@@ -1,0 +1,90 @@
+//! Single appends that wait in memory until they become a frame.
+
+use super::{NewFrame, RecordLog, View, Waiting, room};
+use crate::error::{Error, Result};
+use crate::format::frame::Kind;
+use crate::format::{MAX_BATCH, MAX_COUNT};
+use crate::storage::Host;
+use alloc::vec::Vec;
+
+impl<H: Host, V: View> RecordLog<H, V> {
+    /// Takes an item to wait; what waits already is written first if both do not fit into one frame.
+    pub(crate) fn hold(&mut self, item: &[u8]) -> Result<()> {
+        let Waiting { ends, bytes } = &self.waiting;
+        if (bytes.len() + item.len()) as u64 > MAX_BATCH || ends.len() as u64 >= MAX_COUNT {
+            self.flush()?;
+        }
+        let Waiting { ends, bytes } = &mut self.waiting;
+        let full = |_| Error::Other("memory exhausted".into());
+        bytes.try_reserve(item.len()).map_err(full)?;
+        ends.try_reserve(1).map_err(full)?;
+        bytes.extend_from_slice(item);
+        ends.push(bytes.len() as u32);
+        Ok(())
+    }
+
+    /// Bytes that wait.
+    pub(crate) fn held(&self) -> usize {
+        self.waiting.bytes.len() + 4 * self.waiting.ends.len()
+    }
+
+    /// Gives up the item that was taken last.
+    pub(crate) fn take_back(&mut self) {
+        let Waiting { ends, bytes } = &mut self.waiting;
+        ends.pop();
+        bytes.truncate(ends.last().map_or(0, |end| *end as usize));
+    }
+
+    /// Writes what waits as one frame. If that fails for lack of space, it goes on waiting.
+    pub(crate) fn flush(&mut self) -> Result<()> {
+        if self.waiting.ends.is_empty() {
+            return self.check_open();
+        }
+        let Waiting { ends, bytes } = core::mem::take(&mut self.waiting);
+        let mut list = room(ends.len() * 4)?;
+        list.extend(ends.iter().flat_map(|end| end.to_le_bytes()));
+        let first = self.history.view.next();
+        let parts: [&[u8]; 2] = [&list, &bytes];
+        let new = NewFrame { kind: Kind::Append, first, count: ends.len() as u32, parts: &parts, kept: false };
+        let outcome = self.write_frame(&new);
+        match &outcome {
+            // Keep the memory for the next ones.
+            Ok(()) => self.waiting = emptied(ends, bytes),
+            Err(Error::OutOfSpace | Error::TooLarge { .. }) => self.waiting = Waiting { ends, bytes },
+            Err(_) => {}
+        }
+        outcome
+    }
+
+    /// Reads waiting items, from number `from` on; as `read_frame`.
+    pub(crate) fn read_held(
+        &self,
+        from: u64,
+        count: u64,
+        most: u64,
+        ends: &mut Vec<u32>,
+        bytes: &mut Vec<u8>,
+    ) -> Result<u64> {
+        let mut start = match from.checked_sub(1) {
+            Some(before) => self.waiting.ends.get(before as usize).copied().unwrap_or(0) as usize,
+            None => 0,
+        };
+        let mut n = 0;
+        for &end in self.waiting.ends.iter().skip(from as usize).take(count.min(MAX_COUNT) as usize) {
+            let item = self.waiting.bytes.get(start..end as usize).unwrap_or(&[]);
+            if (bytes.len() + item.len()) as u64 > most && !ends.is_empty() {
+                break;
+            }
+            bytes.extend_from_slice(item);
+            ends.push(bytes.len() as u32);
+            (start, n) = (end as usize, n + 1);
+        }
+        Ok(n)
+    }
+}
+
+fn emptied(mut ends: Vec<u32>, mut bytes: Vec<u8>) -> Waiting {
+    ends.clear();
+    bytes.clear();
+    Waiting { ends, bytes }
+}

@@ -1,0 +1,457 @@
+//! Writing frames: space, rolls, syncs, the seal.
+//!
+//! A frame is written with one call, at the end of the newest segment; nothing is written twice. Space is claimed before
+//! it is needed; what is kept back of it is for the frames that free or finish a log. A failed write or sync closes the
+//! log at once; running out of space while claiming some does not.
+
+use super::history::{History, Tip, ranges};
+use super::index::{Index, MAX_RUNS};
+use super::life;
+use super::open::Create;
+use super::read::Sealed;
+use super::{RecordLog, View, failed, place_name};
+use crate::error::{Error, Limit, Result, Token};
+use crate::format::frame::{self, FrameHeader, Kind, NONE, Place, Promise};
+use crate::format::segment::{Checkpoint, IndexBody, MAX_RUN, Meta, SegmentHeader};
+use crate::format::{HEADER, frame_len};
+use crate::storage::{File, Host, PendingSync, StorageError};
+use alloc::{string::String, vec::Vec};
+
+/// Most zeros written ahead at a time.
+const FILL_STEP: u64 = 4 << 20;
+/// Zeros written ahead at first.
+const FIRST_FILL: u64 = 64 << 10;
+/// Most bytes of a segment header's payload.
+const MAX_CHECKPOINT: u64 = 64 << 10;
+
+/// A segment file with its header written and durable.
+pub(super) struct SegmentFile<F, V> {
+    pub(super) file: F,
+    pub(super) name: String,
+    pub(super) history: History<V>,
+    pub(super) fill: u64,
+}
+
+/// What is to be written: kind, positions, and the parts of the payload.
+pub(crate) struct NewFrame<'a> {
+    pub(crate) kind: Kind,
+    pub(crate) first: u64,
+    pub(crate) count: u32,
+    pub(crate) parts: &'a [&'a [u8]],
+    /// It may use the space that is kept back.
+    pub(crate) kept: bool,
+}
+
+/// A sync under way, and what is durable once it succeeds.
+pub(crate) struct Ticket<H: Host> {
+    pending: Option<<H::File as File>::Pending>,
+    upto: Promise,
+    token: Token,
+}
+
+impl<F: File, V: View> SegmentFile<F, V> {
+    /// The first segment of a new log.
+    pub(super) fn first<H: Host<File = F>, W>(
+        host: &H,
+        log: &str,
+        place: Place,
+        epoch: u64,
+        create: &Create<V>,
+    ) -> Result<Self> {
+        let name = place_name(log, place);
+        let file = host.create(&name).map_err(|e| failed("creating", &name, e))?;
+        let header = SegmentHeader {
+            kind: V::KIND,
+            id: place.log,
+            generation: place.generation,
+            segment: place.segment,
+            begun_ms: host.now_ms(),
+            segment_bytes: create.segment_bytes,
+            options: create.options.clone(),
+            checkpoint: Checkpoint { view: create.view.save(), retained: Vec::new() },
+        };
+        let fields = FrameHeader {
+            epoch_start: true,
+            epoch,
+            promise: Promise { segment: place.segment, offset: 0, number: 1 },
+            ..fields(Kind::Header, 0, place.log)
+        };
+        file.reserve(FIRST_FILL).map_err(|e| failed("claiming space in", &name, e))?;
+        Self::write(file, name, place, header, fields, create.view.clone(), FIRST_FILL)
+    }
+
+    /// Writes the header into a file and syncs it.
+    fn write(
+        file: F,
+        name: String,
+        place: Place,
+        header: SegmentHeader,
+        fields: FrameHeader,
+        view: V,
+        fill: u64,
+    ) -> Result<Self> {
+        let (header_frame, bytes) = frame::encode(fields, place, 0, &[&header.encode()]);
+        file.write(0, &bytes).map_err(|e| failed("writing", &name, e))?;
+        file.sync().map_err(|e| failed("syncing", &name, e))?;
+        let offset = header_frame.len();
+        let history = History {
+            tip: Tip {
+                place,
+                offset,
+                kind: Kind::Header,
+                last: 0,
+                number: header_frame.number,
+                chain: header_frame.chain,
+                epoch: header_frame.epoch,
+                low: NONE,
+                promise: header_frame.promise,
+            },
+            index: Index::new(view.next(), header_frame.number),
+            retained: header.checkpoint.retained.clone(),
+            header,
+            view,
+        };
+        Ok(SegmentFile { file, name, history, fill: fill.max(offset) })
+    }
+}
+
+fn fields(kind: Kind, number: u64, previous: u128) -> FrameHeader {
+    FrameHeader {
+        kind,
+        codec: 0,
+        epoch_start: false,
+        number: number + 1,
+        epoch: 0,
+        first: 0,
+        end: 0,
+        low: NONE,
+        count: 0,
+        body: 0,
+        decoded: 0,
+        promise: Promise::default(),
+        previous,
+        chain: 0,
+    }
+}
+
+impl<H: Host, V: View> RecordLog<H, V> {
+    /// After this every call answers `closed`; files and lock are let go of.
+    pub(crate) fn shut(&mut self) {
+        self.writer = None;
+        self.file = None;
+        self.sealed.clear();
+        self.cursor = None;
+    }
+
+    /// The storage failed while writing: nothing is known about the end of the file any more.
+    fn broken<T>(&mut self, what: &str, error: StorageError) -> Result<T> {
+        self.shut();
+        let name = &self.file_name;
+        Err(match failed(what, name, error) {
+            Error::OutOfSpace => Error::Storage(alloc::format!("{what} {name}: no space, although it was claimed")),
+            error => error,
+        })
+    }
+
+    fn writer(&mut self) -> Result<&mut super::Writer<H>> {
+        self.check_open()?;
+        self.writer.as_mut().ok_or(Error::ReadOnly)
+    }
+
+    /// The token of the last frame.
+    pub(crate) fn token(&self) -> Token {
+        let tip = &self.history.tip;
+        Token { log: self.place.log, frame: tip.number, check: tip.chain }
+    }
+
+    /// Space that must stay free behind every ordinary frame: for frames that prune, finish a segment, seal the log.
+    fn kept_back(&self) -> u64 {
+        4096 + 3 * (HEADER as u64 + 512 + 24 * self.history.retained.len() as u64
+            + MAX_RUN * (1 + self.history.index.runs.len() as u64))
+    }
+
+    fn claim(&mut self, len: u64, kept: bool) -> Result<()> {
+        let (offset, back) = (self.history.tip.offset, self.kept_back());
+        let full = self.history.header.segment_bytes.saturating_add(back);
+        let fill = self.writer()?.fill;
+        let need = offset + len + if kept { 0 } else { back };
+        if need <= fill {
+            return Ok(());
+        }
+        let step = offset.clamp(FIRST_FILL, FILL_STEP);
+        for goal in [need.max((fill + step).min(full)), need] {
+            match self.file()?.reserve(goal) {
+                Ok(()) => {
+                    self.writer()?.fill = goal;
+                    return Ok(());
+                }
+                Err(StorageError::OutOfSpace) => {}
+                Err(error) => return self.broken("claiming space in", error),
+            }
+        }
+        Err(Error::OutOfSpace)
+    }
+
+    /// Writes a frame. When this returns, the host has it.
+    pub(crate) fn write_frame(&mut self, new: &NewFrame<'_>) -> Result<()> {
+        self.check_writable()?;
+        let payload: u64 = new.parts.iter().map(|p| p.len() as u64).sum();
+        let len = frame_len(payload + 8 * crate::format::blocks(payload));
+        if !new.kept {
+            let full = self.history.tip.offset + len > self.history.header.segment_bytes
+                || self.history.index.runs.len() >= MAX_RUNS;
+            if full && self.history.tip.kind != Kind::Header {
+                self.roll()?;
+            }
+        }
+        self.claim(len, new.kept)?;
+        self.put(new)
+    }
+
+    /// Writes a frame for which there is space.
+    fn put(&mut self, new: &NewFrame<'_>) -> Result<()> {
+        let (tip, place) = (self.history.tip.clone(), self.place);
+        let writer = self.writer()?;
+        let mut fields = FrameHeader {
+            epoch_start: writer.epoch_starts,
+            epoch: writer.epoch,
+            first: new.first,
+            count: new.count,
+            promise: writer.durable,
+            ..fields(new.kind, tip.number, tip.chain)
+        };
+        fields.low = tip.low.min(fields.supersedes());
+        let (header, bytes) = frame::encode(fields, place, tip.offset, new.parts);
+        if let Err(error) = self.file()?.write(tip.offset, &bytes) {
+            return self.broken("writing", error);
+        }
+        for window in &mut self.windows {
+            window.forget(place.segment, tip.offset);
+        }
+        if let Some(writer) = self.writer.as_mut() {
+            writer.epoch_starts = false;
+            writer.fill = writer.fill.max(tip.offset + bytes.len() as u64);
+        }
+        let first_part = new.parts.first().copied().unwrap_or(&[]);
+        let payload = (!header.kind.has_items()).then_some(first_part);
+        if !self.history.apply(&header, tip.offset, payload) {
+            // A frame that its own writer does not understand: a defect here. Nothing more may be written.
+            self.shut();
+            return Err(Error::Other("a frame was written that makes no sense".into()));
+        }
+        if header.kind == Kind::Truncate {
+            self.cursor = None;
+        }
+        Ok(())
+    }
+
+    fn checkpoint(&self, segments: impl IntoIterator<Item = u64>) -> Checkpoint {
+        Checkpoint { view: self.history.view.save(), retained: ranges(segments) }
+    }
+
+    /// Writes a frame with the index. Segments that hold nothing are not retained any longer.
+    fn write_index(&mut self, kind: Kind) -> Result<()> {
+        let body = IndexBody {
+            checkpoint: self.checkpoint(self.older.iter().copied()),
+            floor: self.history.index.floor,
+            first_number: self.history.index.first_number,
+            runs: self.history.index.runs.clone(),
+        };
+        let payload = body.encode(self.place, self.history.tip.offset, kind);
+        let len = frame_len(payload.len() as u64 + 8 * crate::format::blocks(payload.len() as u64));
+        self.claim(len, true)?;
+        self.put(&NewFrame { kind, first: 0, count: 0, parts: &[&payload], kept: true })
+    }
+
+    /// Makes all frames durable.
+    pub(crate) fn sync_frames(&mut self) -> Result<Token> {
+        let tip = self.history.tip.address();
+        if self.writer()?.durable != tip {
+            if let Err(error) = self.file()?.sync() {
+                return self.broken("syncing", error);
+            }
+            self.writer()?.durable = tip;
+        }
+        Ok(self.token())
+    }
+
+    /// Starts to make all frames durable.
+    pub(crate) fn begin_sync_frames(&mut self) -> Result<Ticket<H>> {
+        let (upto, token) = (self.history.tip.address(), self.token());
+        if self.writer()?.durable == upto {
+            return Ok(Ticket { pending: None, upto, token });
+        }
+        match self.file()?.begin_sync() {
+            Ok(pending) => Ok(Ticket { pending: Some(pending), upto, token }),
+            Err(error) => self.broken("syncing", error),
+        }
+    }
+
+    /// The token, once the sync has succeeded; waits for that if asked to.
+    pub(crate) fn finish_sync(&mut self, ticket: &mut Ticket<H>, wait: bool) -> Result<Option<Token>> {
+        let Some(pending) = &ticket.pending else { return Ok(Some(ticket.token)) };
+        let outcome = if wait { Some(pending.wait()) } else { pending.poll() };
+        match outcome {
+            None => return self.check_writable().map(|()| None),
+            Some(Err(error)) => return self.broken("syncing", error),
+            Some(Ok(())) => {}
+        }
+        ticket.pending = None;
+        if let Some(writer) = self.writer.as_mut() {
+            writer.durable = writer.durable.max(ticket.upto);
+        }
+        Ok(Some(ticket.token))
+    }
+
+    /// Begins the next segment. If there is no space for it, nothing is changed.
+    fn roll(&mut self) -> Result<()> {
+        let next = Place { segment: self.place.segment + 1, ..self.place };
+        self.bury()?;
+        let name = place_name(&self.name, next);
+        let spare = self.writer()?.spare == Some(next.segment);
+        let opened = if spare { self.host.open(&name) } else { self.host.create(&name) };
+        let file = match opened {
+            Ok(file) => file,
+            Err(StorageError::OutOfSpace) => return Err(Error::OutOfSpace),
+            Err(error) => return self.broken("creating the file after", error),
+        };
+        self.writer()?.spare = Some(next.segment);
+        let header = SegmentHeader {
+            segment: next.segment,
+            begun_ms: self.host.now_ms(),
+            checkpoint: self.checkpoint(self.older.iter().copied().chain([self.place.segment])),
+            ..self.history.header.clone()
+        };
+        let size = header.encode().len() as u64;
+        if size > MAX_CHECKPOINT {
+            return Err(Error::TooLarge { what: Limit::BytesStored, allowed: MAX_CHECKPOINT, got: size });
+        }
+        let fill = FIRST_FILL.max(frame_len(size + 8 * crate::format::blocks(size)) + 4 * 4096);
+        match file.reserve(fill) {
+            Ok(()) => {}
+            Err(StorageError::OutOfSpace) => return Err(Error::OutOfSpace),
+            Err(error) => return self.broken("claiming space after", error),
+        }
+        self.write_index(Kind::Footer)?;
+        self.sync_frames()?;
+        let end = self.history.tip.offset;
+        let fields = FrameHeader {
+            epoch: self.history.tip.epoch,
+            low: self.history.tip.low,
+            promise: self.history.tip.address(),
+            ..fields(Kind::Header, self.history.tip.number, self.history.tip.chain)
+        };
+        let new = match SegmentFile::write(file, name, next, header, fields, self.history.view.clone(), fill) {
+            Ok(new) => new,
+            Err(error) => {
+                self.shut();
+                return Err(match error {
+                    Error::OutOfSpace => Error::Storage("no space for a segment header, although it was claimed".into()),
+                    error => error,
+                });
+            }
+        };
+        self.switch(next, new, end)
+    }
+
+    /// Goes on in the next segment, whose header is durable.
+    fn switch(&mut self, next: Place, new: SegmentFile<H::File, V>, end: u64) -> Result<()> {
+        let writer = self.writer()?;
+        let (had, dying) = (writer.fill, core::mem::take(&mut writer.dying));
+        writer.spare = None;
+        writer.fill = new.fill;
+        writer.durable = new.history.tip.address();
+        let number = self.place.segment;
+        self.place = next;
+        let index = core::mem::replace(&mut self.history, new.history).index;
+        let Some(file) = self.file.replace(new.file) else { return Err(Error::Closed) };
+        let name = core::mem::replace(&mut self.file_name, new.name);
+        if had > end
+            && let Err(error) = file.truncate(end)
+        {
+            return self.broken("cutting the file before", error);
+        }
+        self.older.push(number);
+        self.remember(Sealed { number, file, name, index, size: end });
+        self.remove_segments(&dying)
+    }
+
+    fn remove_segments(&mut self, numbers: &[u64]) -> Result<()> {
+        for &number in numbers {
+            self.sealed.retain(|s| s.number != number);
+            if let Err(error) = life::remove_file(&self.host, &self.segment_name(number)) {
+                self.shut();
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes a change of the view, durable when this returns, and gives up the older segments below `keep`.
+    pub(crate) fn write_meta(&mut self, change: Vec<u8>, keep: Option<u64>) -> Result<()> {
+        self.check_writable()?;
+        let mut gone = self.writer()?.dying.clone();
+        gone.extend(self.older.iter().filter(|n| keep.is_some_and(|keep| **n < keep)));
+        gone.sort_unstable();
+        let payload = Meta { view: change, removed: ranges(gone.iter().copied()) }.encode();
+        self.write_frame(&NewFrame { kind: Kind::Meta, first: 0, count: 0, parts: &[&payload], kept: true })?;
+        self.sync_frames()?;
+        self.writer()?.dying.clear();
+        self.older.retain(|n| gone.binary_search(n).is_err());
+        self.remove_segments(&gone)
+    }
+
+    /// Takes note of older segments that a truncation left with nothing: they go with the next checkpoint.
+    pub(crate) fn bury(&mut self) -> Result<()> {
+        let floor = self.history.index.floor;
+        while let Some(&number) = self.older.last() {
+            match self.sealed(number) {
+                Ok(sealed) if sealed.index.floor >= floor => {}
+                Ok(_) => break,
+                Err(error) => return Err(error),
+            }
+            self.older.pop();
+            let writer = self.writer()?;
+            writer.dying.push(number);
+            writer.dying.sort_unstable();
+        }
+        Ok(())
+    }
+
+    /// Seals a log that was written, cuts the unused fill, lets go of the lock.
+    pub(crate) fn close(&mut self) -> Result<Token> {
+        self.check_open()?;
+        if self.writer.is_none() {
+            self.shut();
+            return Ok(self.token());
+        }
+        let outcome = self.seal();
+        let token = self.token();
+        self.shut();
+        outcome.map(|()| token)
+    }
+
+    fn seal(&mut self) -> Result<()> {
+        self.sync_frames()?;
+        if self.history.tip.kind != Kind::Seal {
+            match self.write_index(Kind::Seal) {
+                Ok(()) => {}
+                Err(Error::OutOfSpace) => return Ok(()), // everything is durable all the same
+                Err(error) => return Err(error),
+            }
+            self.sync_frames()?;
+        }
+        let end = self.history.tip.offset;
+        if self.writer()?.fill > end
+            && let Err(error) = self.file()?.truncate(end)
+        {
+            return self.broken("cutting", error);
+        }
+        let dying = core::mem::take(&mut self.writer()?.dying);
+        self.remove_segments(&dying)?;
+        if let Some(spare) = self.writer()?.spare.take() {
+            self.remove_segments(&[spare])?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,172 @@
+//! The `annals` command: arguments, exit codes, and what all its commands share.
+//!
+//! Each group of commands has a file of its own. A command answers with an [`Outcome`] or fails with an error that
+//! `failure` puts into words; both end in one of three exit codes, the same for every command ([`EXIT_CODES`]).
+//! Commands that only read open the directory and the log without changing anything in them.
+
+mod append;
+mod failure;
+mod input;
+mod journal;
+mod output;
+mod replay;
+mod roundtrip;
+mod verify;
+
+use std::{path::PathBuf, process::ExitCode, sync::Arc};
+
+use annals::{
+    Admin, Error, Journal, Runtime,
+    journal::Options,
+    storage::{Directory, Storage},
+};
+use anyhow::{Context as _, anyhow, bail};
+use clap::{Parser, Subcommand};
+
+use self::output::{Output, complain};
+
+/// What the exit code of every command means.
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done; a log that was not closed cleanly but can be recovered is healthy
+  1  damage: stored bytes are not what was written, or a log is not what its token says
+  2  wrong usage, and every other error
+
+Results go to standard output, everything else to standard error.";
+
+/// Durable logs in a directory
+#[derive(Parser)]
+#[command(name = "annals", version, override_usage = "annals --dir <DIR> <COMMAND>", after_help = EXIT_CODES)]
+struct Command {
+    /// Directory that holds the logs
+    #[arg(long, global = true, value_name = "DIR")]
+    dir: Option<PathBuf>,
+    #[command(subcommand)]
+    group: Group,
+}
+
+#[derive(Subcommand)]
+enum Group {
+    /// Append to, read, prune and rewind journals: dense logs with positions 0, 1, 2, …
+    #[command(subcommand, after_help = EXIT_CODES)]
+    Journal(journal::Command),
+    /// Check every byte of all logs or of one; changes nothing, also while a log is in use
+    #[command(after_help = EXIT_CODES)]
+    Verify(verify::Verify),
+    /// List all logs
+    #[command(after_help = EXIT_CODES)]
+    List,
+}
+
+/// How a command ended that did what it was asked to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    /// And all was well.
+    Fine,
+    /// And it met damage, which it has reported.
+    Damage,
+}
+
+/// Runs the command that the arguments name.
+pub(crate) fn main() -> ExitCode {
+    let command = Command::parse();
+    match run(command.dir, command.group) {
+        Ok(Outcome::Fine) => ExitCode::SUCCESS,
+        Ok(Outcome::Damage) => ExitCode::from(1),
+        Err(error) => {
+            complain(failure::describe(&error));
+            ExitCode::from(failure::exit_code(&error))
+        }
+    }
+}
+
+fn run(dir: Option<PathBuf>, group: Group) -> anyhow::Result<Outcome> {
+    let place = Place::new(dir)?;
+    let mut out = Output::new();
+    match group {
+        Group::Journal(command) => journal::run(&place, command, &mut out),
+        Group::Verify(command) => verify::run(&place, &command, &mut out),
+        Group::List => verify::list(&place, &mut out),
+    }
+}
+
+/// The directory that a command works on, and the component that works on it.
+struct Place {
+    dir: PathBuf,
+    runtime: Runtime,
+}
+
+impl Place {
+    fn new(dir: Option<PathBuf>) -> anyhow::Result<Place> {
+        let dir = dir.ok_or_else(|| anyhow!("no directory given; say where the logs are with --dir DIR"))?;
+        let runtime = Runtime::new().context("cannot start the log component")?;
+        Ok(Place { dir, runtime })
+    }
+
+    /// The directory, which must exist.
+    fn existing(&self) -> anyhow::Result<Arc<dyn Storage>> {
+        if !self.dir.exists() {
+            let dir = self.dir.display();
+            bail!(
+                "cannot open directory '{dir}': there is none; check --dir, or make one with 'journal append'"
+            );
+        }
+        self.directory("open", Directory::open_existing(&self.dir))
+    }
+
+    /// The directory, made if it does not exist.
+    fn made(&self) -> anyhow::Result<Arc<dyn Storage>> {
+        self.directory("make or open", Directory::open(&self.dir))
+    }
+
+    fn directory(&self, doing: &str, opened: Result<Directory, Error>) -> anyhow::Result<Arc<dyn Storage>> {
+        let doing = format!("{doing} directory '{}'", self.dir.display());
+        match opened {
+            Ok(directory) => Ok(Arc::new(directory)),
+            Err(Error::Storage(why)) => bail!("cannot {doing}: {why}"),
+            Err(error) => Err(failure::told(&doing, &self.dir, error)),
+        }
+    }
+
+    /// Opens a journal.
+    fn journal(&self, storage: Arc<dyn Storage>, log: &str, options: &Options) -> anyhow::Result<Journal> {
+        let opened = self.runtime.journal(storage.clone(), log, options);
+        opened.map_err(|error| self.told(&storage, "open", log, error))
+    }
+
+    /// Opens a journal for reading only.
+    fn reading(&self, log: &str, options: Options) -> anyhow::Result<Journal> {
+        self.journal(self.existing()?, log, &options)
+    }
+
+    /// What an operator asks of any log.
+    fn admin(&self) -> anyhow::Result<Admin> {
+        self.runtime
+            .admin(self.existing()?)
+            .map_err(|error| failure::told("look at the logs", &self.dir, error))
+    }
+
+    /// What went wrong with `log` while doing something to it ("open"). An unknown log is answered with those there are.
+    fn told(&self, storage: &Arc<dyn Storage>, doing: &str, log: &str, error: Error) -> anyhow::Error {
+        let doing = format!("{doing} log '{log}'");
+        if error != Error::NotFound {
+            return failure::told(&doing, &self.dir, error);
+        }
+        let dir = self.dir.display();
+        let logs = self.runtime.admin(storage.clone()).and_then(|admin| admin.list());
+        let logs: Vec<String> = logs.unwrap_or_default().into_iter().map(|info| info.name).collect();
+        let known = match logs.len() {
+            0 => "holds no logs; 'journal append' makes one".to_owned(),
+            1..=20 => format!("holds {}", logs.join(", ")),
+            more => {
+                format!("holds {} and {} more ('annals list' names all)", logs[..20].join(", "), more - 20)
+            }
+        };
+        anyhow!("cannot {doing}: there is no such log; '{dir}' {known}")
+    }
+
+    /// The same for a log that is open.
+    fn failed(&self, doing: &str, log: &str, error: Error) -> anyhow::Error {
+        failure::told(&format!("{doing} log '{log}'"), &self.dir, error)
+    }
+}

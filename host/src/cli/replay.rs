@@ -1,0 +1,133 @@
+//! `annals journal replay` and `read`: items as lines on standard output.
+//!
+//! Each item is followed by LF, whatever its bytes are. Damage is named on standard error and passed over: everything
+//! that is intact is printed, and the exit code says 1. A reader who closes the pipe ends the command quietly.
+
+use annals::{Batch, Error, Journal, journal::Options};
+use clap::{Args, value_parser};
+
+use super::{
+    Outcome, Place, failure,
+    journal::{Expecting, log_name},
+    output::{Output, Reader},
+};
+
+/// Print the items of a journal, each followed by LF
+///
+/// Shows the journal as it is at the start of the command. Damaged items are named on standard error and passed over;
+/// the exit code is then 1.
+#[derive(Args)]
+pub(crate) struct Replay {
+    /// Name of the journal
+    #[arg(value_parser = log_name)]
+    log: String,
+    /// First position to print [default: the oldest that was not pruned]
+    #[arg(long, value_name = "POSITION")]
+    start: Option<u64>,
+    /// Number of positions to print [default: all]
+    #[arg(long, value_name = "N")]
+    count: Option<u64>,
+    #[command(flatten)]
+    expecting: Expecting,
+}
+
+/// Print single items of a journal, each followed by LF, in the order given
+#[derive(Args)]
+pub(crate) struct Read {
+    /// Name of the journal
+    #[arg(value_parser = log_name)]
+    log: String,
+    /// Positions of the items
+    #[arg(required = true, value_name = "POSITION", value_parser = value_parser!(u64))]
+    positions: Vec<u64>,
+    #[command(flatten)]
+    expecting: Expecting,
+}
+
+/// Runs `journal replay`.
+pub(crate) fn replay(place: &Place, replay: &Replay, out: &mut Output) -> anyhow::Result<Outcome> {
+    let log = &replay.log;
+    let journal = place.reading(log, replay.expecting.apply(Options::read_only()))?;
+    let start = match replay.start {
+        Some(start) => start,
+        None => journal.boundary().map_err(|error| place.failed("read", log, error))?,
+    };
+    let end = replay.count.map_or(u64::MAX, |count| start.saturating_add(count));
+    let mut lines = Vec::new();
+    stream(place, log, &journal, (start, end), out, |batch, count, out| {
+        lines.clear();
+        for (_, item) in batch.iter().take(count) {
+            lines.extend_from_slice(item);
+            lines.push(b'\n');
+        }
+        out.bytes(&lines)
+    })
+}
+
+/// Gives `sink` the intact items at positions from `range.0` up to, but not including, `range.1`, in batches of which
+/// it is told how many items count. Damage among them is named on the way. Ends early when nobody reads any more.
+///
+/// # Errors
+/// Those of the journal, except damage, and those of `sink`.
+pub(crate) fn stream(
+    place: &Place,
+    log: &str,
+    journal: &Journal,
+    range: (u64, u64),
+    out: &mut Output,
+    mut sink: impl FnMut(&Batch, usize, &mut Output) -> anyhow::Result<Reader>,
+) -> anyhow::Result<Outcome> {
+    let (start, end) = range;
+    let failed = |error| place.failed("read", log, error);
+    let mut outcome = Outcome::Fine;
+    for batch in journal.replay(start).map_err(failed)? {
+        match batch {
+            Ok(batch) => {
+                let room = usize::try_from(end.saturating_sub(batch.first)).unwrap_or(usize::MAX);
+                let count = batch.len().min(room);
+                if count > 0 && sink(&batch, count, out)? == Reader::Gone {
+                    break;
+                }
+                if batch.next() >= end {
+                    break;
+                }
+            }
+            Err(Error::Damaged(damage)) => {
+                if damage.lowest.is_some_and(|lowest| lowest >= end) {
+                    break;
+                }
+                out.note(format_args!("log '{log}' is damaged: {}", failure::place(&damage)));
+                outcome = Outcome::Damage;
+                if damage.next.is_some_and(|next| next >= end) {
+                    break;
+                }
+            }
+            Err(error) => return Err(failed(error)),
+        }
+    }
+    Ok(outcome)
+}
+
+/// Runs `journal read`.
+pub(crate) fn read(place: &Place, read: &Read, out: &mut Output) -> anyhow::Result<Outcome> {
+    let log = &read.log;
+    let journal = place.reading(log, read.expecting.apply(Options::read_only()))?;
+    let mut outcome = Outcome::Fine;
+    for &position in &read.positions {
+        match journal.read(position) {
+            Ok(item) => {
+                let mut line = item.to_vec();
+                line.push(b'\n');
+                if out.bytes(&line)? == Reader::Gone {
+                    break;
+                }
+            }
+            Err(Error::Damaged(damage)) => {
+                out.note(format_args!("cannot read {position} of log '{log}': {}", failure::place(&damage)));
+                outcome = Outcome::Damage;
+            }
+            Err(error) => return Err(place.failed(&format!("read {position} of"), log, error)),
+        }
+    }
+    Ok(outcome)
+}

@@ -1,0 +1,91 @@
+//! A stream of batches.
+
+use super::handle::Inner;
+use crate::{
+    convert,
+    error::{Class, Error},
+    types::{Batch, Limits},
+};
+use std::{
+    fmt,
+    sync::{Arc, Weak},
+};
+use wasmtime::component::ResourceAny;
+
+/// The items of a journal as it was at [`Journal::replay`](super::Journal::replay), in batches.
+///
+/// It does not keep the journal open: once that is closed or dropped, the answer is [`Error::Closed`]. Items that were
+/// pruned or rewound since end it with [`Error::Pruned`] or [`Error::OutOfRange`]. [`Error::Damaged`] is answered once
+/// for a damaged stretch, and the next batch is the one behind it; every other error is the last answer.
+pub struct Replay {
+    journal: Weak<Inner>,
+    reader: Option<ResourceAny>,
+    limits: Limits,
+}
+
+impl Replay {
+    pub(super) fn new(journal: &Arc<Inner>, reader: ResourceAny) -> Replay {
+        Replay { journal: Arc::downgrade(journal), reader: Some(reader), limits: Limits::default() }
+    }
+
+    /// Sets how much one batch may hold.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Replay {
+        self.limits = limits;
+        self
+    }
+
+    /// Sets how much the following batches may hold.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
+    fn read(&self, reader: ResourceAny) -> Result<Option<Batch>, Error> {
+        let limits = convert::limits_to_wit(self.limits);
+        let journal = self.journal.upgrade().ok_or(Error::Closed)?;
+        journal.with_live(|live, _| {
+            let batch = live.instance.call(|annals, store| {
+                annals.annals_log_journal().reader().call_next(store, reader, limits)
+            })?;
+            batch.map(convert::batch).transpose()
+        })
+    }
+
+    fn end(&mut self) {
+        if let (Some(reader), Some(journal)) = (self.reader.take(), self.journal.upgrade()) {
+            // If the journal is closed, so is its reader.
+            let _ = journal.with_live(|live, _| live.instance.drop_resource(reader));
+        }
+    }
+}
+
+impl Iterator for Replay {
+    type Item = Result<Batch, Error>;
+
+    fn next(&mut self) -> Option<Result<Batch, Error>> {
+        let answer = self.read(self.reader?).transpose();
+        let goes_on = match &answer {
+            Some(Ok(_)) => true,
+            Some(Err(error)) => error.class() == Class::Damage,
+            None => false,
+        };
+        if !goes_on {
+            self.end();
+        }
+        answer
+    }
+}
+
+impl std::iter::FusedIterator for Replay {}
+
+impl Drop for Replay {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+impl fmt::Debug for Replay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Replay").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}

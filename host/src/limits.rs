@@ -1,0 +1,76 @@
+//! The maxima of the logs, checked here before arguments cross into the component.
+//!
+//! The component checks them again; checking on this side spares copying what would be refused anyway, and keeps a
+//! caller's mistake from using up the component's memory.
+
+use crate::error::{Error, Limit};
+
+/// Bytes of one item: 16 MiB.
+pub const ITEM_BYTES: usize = 16 << 20;
+/// Bytes of all items of one batch together: 64 MiB.
+pub const BATCH_BYTES: usize = 64 << 20;
+/// Items of one batch: 1,048,576. Also the number of positions of one `read_many`.
+pub const BATCH_COUNT: usize = 1 << 20;
+/// Bytes of a log name.
+pub const NAME_BYTES: usize = 64;
+
+fn check(what: Limit, allowed: usize, got: usize) -> Result<(), Error> {
+    if got <= allowed {
+        return Ok(());
+    }
+    Err(Error::TooLarge { what, allowed: allowed as u64, got: got as u64 })
+}
+
+pub(crate) fn item(item: &[u8]) -> Result<(), Error> {
+    check(Limit::ItemSize, ITEM_BYTES, item.len())
+}
+
+pub(crate) fn count(count: usize) -> Result<(), Error> {
+    check(Limit::BatchCount, BATCH_COUNT, count)
+}
+
+pub(crate) fn name(name: &str) -> Result<(), Error> {
+    check(Limit::Name, NAME_BYTES, name.len())
+}
+
+pub(crate) fn batch<'a>(items: impl ExactSizeIterator<Item = &'a [u8]>) -> Result<usize, Error> {
+    count(items.len())?;
+    let mut bytes = 0_usize;
+    for item in items {
+        self::item(item)?;
+        bytes = bytes.saturating_add(item.len());
+    }
+    check(Limit::BatchSize, BATCH_BYTES, bytes)?;
+    Ok(bytes)
+}
+
+/// Sizes of items are left to the component: they only mean something once the ends were found to ascend.
+pub(crate) fn packed(ends: &[u32], bytes: &[u8]) -> Result<(), Error> {
+    count(ends.len())?;
+    check(Limit::BatchSize, BATCH_BYTES, bytes.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_maximum_is_allowed_and_one_more_is_not() {
+        let big = vec![0_u8; ITEM_BYTES + 1];
+        assert!(item(&big[..ITEM_BYTES]).is_ok());
+        assert!(matches!(
+            item(&big),
+            Err(Error::TooLarge { what: Limit::ItemSize, allowed: 0x100_0000, .. })
+        ));
+
+        let full = &big[..ITEM_BYTES];
+        assert_eq!(batch([full; 4].into_iter()), Ok(BATCH_BYTES));
+        let over = batch([full, full, full, full, &[0]].into_iter());
+        assert!(matches!(over, Err(Error::TooLarge { what: Limit::BatchSize, .. })));
+
+        assert!(count(BATCH_COUNT).is_ok());
+        assert!(matches!(count(BATCH_COUNT + 1), Err(Error::TooLarge { what: Limit::BatchCount, .. })));
+        assert!(name(&"a".repeat(64)).is_ok());
+        assert!(matches!(name(&"a".repeat(65)), Err(Error::TooLarge { what: Limit::Name, got: 65, .. })));
+    }
+}

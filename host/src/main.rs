@@ -1,0 +1,9 @@
+//! The `annals` command. What it does is in `cli`; this starts it.
+
+use std::process::ExitCode;
+
+mod cli;
+
+fn main() -> ExitCode {
+    cli::main()
+}

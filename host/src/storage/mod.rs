@@ -1,0 +1,172 @@
+//! What a log needs from its host: bytes in named files, small atomic cells, an exclusive lock.
+//!
+//! The traits are `annals:storage` (`wit/deps/storage/storage.wit`) in Rust; that file says what each call promises, and
+//! a provider must keep all of it, or logs lose data. [`Directory`] keeps it on a directory, [`Memory`] for tests and
+//! for logs that need not outlive the process. To keep bytes elsewhere, implement [`Storage`] and its three companions.
+
+#[cfg(unix)]
+mod directory;
+mod memory;
+#[cfg(test)]
+mod tests;
+
+#[cfg(unix)]
+pub use directory::Directory;
+pub use memory::Memory;
+
+use std::{fmt, sync::Arc};
+
+/// Bytes of a cell value: 64 KiB.
+pub const CELL_BYTES: usize = 64 << 10;
+/// Bytes of a name.
+pub const NAME_BYTES: usize = 200;
+
+/// Why the storage did not do it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Error {
+    /// No file of that name.
+    NotFound,
+    /// There is a file of that name already.
+    Exists,
+    /// Somebody else holds the lock, and still did when the wait was over.
+    Locked,
+    /// No room for more bytes or files, or a quota is used up. What was there before still is.
+    OutOfSpace,
+    /// The name does not follow the rules.
+    InvalidName,
+    /// Anything else, in words for a person.
+    Io(String),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::NotFound => f.write_str("no file of that name"),
+            Error::Exists => f.write_str("there is a file of that name already"),
+            Error::Locked => f.write_str("somebody else holds the lock"),
+            Error::OutOfSpace => f.write_str("no room left"),
+            Error::InvalidName => f.write_str("the name does not follow the rules"),
+            Error::Io(what) => f.write_str(what),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// What the operations of a storage return.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// A small value that changes atomically.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cell {
+    /// Never used twice for a name, not even after removal.
+    pub version: u64,
+    /// At most [`CELL_BYTES`] bytes.
+    pub value: Vec<u8>,
+}
+
+/// How an attempt to change a cell ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Swap {
+    /// Done; the new version (the removed one's, when the cell was removed).
+    Swapped(u64),
+    /// Nothing was changed; what is there instead.
+    Stale(Option<Cell>),
+}
+
+/// Files, cells and locks by name. Names are checked ([`check_name`]) before a provider sees them.
+pub trait Storage: Send + Sync + 'static {
+    /// Whether a completed sync survives the loss of power.
+    fn is_durable(&self) -> bool;
+    /// Makes a new, empty file. The name and the empty file are durable on return.
+    fn create(&self, name: &str) -> Result<Box<dyn File>>;
+    /// Opens a file for reading and writing. That the name exists is durable on return.
+    fn open(&self, name: &str) -> Result<Box<dyn File>>;
+    /// Removes a file, durably; open handles keep reading it.
+    fn remove(&self, name: &str) -> Result<()>;
+    /// Names of files that start with `prefix`, those after `after` only, ascending, at most `max`.
+    fn list(&self, prefix: &str, after: Option<&str>, max: u32) -> Result<Vec<String>>;
+    /// Names of cells, likewise.
+    fn list_cells(&self, prefix: &str, after: Option<&str>, max: u32) -> Result<Vec<String>>;
+    /// The cell, if there is one. What this returned once no crash takes back.
+    fn read_cell(&self, name: &str) -> Result<Option<Cell>>;
+    /// Changes a cell that is at version `expected` (none: if there is none); value none removes it. Atomic, and durable
+    /// on return. After an error the outcome is unknown.
+    fn swap_cell(&self, name: &str, expected: Option<u64>, value: Option<&[u8]>) -> Result<Swap>;
+    /// Takes an exclusive lock, waiting for at most `wait_ms` milliseconds.
+    fn lock(&self, name: &str, wait_ms: u32) -> Result<Box<dyn Lock>>;
+}
+
+/// An open file. Dropping it closes it and syncs nothing.
+pub trait File: Send + Sync + 'static {
+    /// Bytes that can be read now.
+    fn size(&self) -> Result<u64>;
+    /// `len` bytes at `offset`; fewer only where the file ends.
+    fn read(&self, offset: u64, len: u32) -> Result<Vec<u8>>;
+    /// Writes all of `bytes` at `offset`, which is never below the end of what this handle wrote before.
+    fn write(&self, offset: u64, bytes: &[u8]) -> Result<()>;
+    /// Extends with zeros to `size` bytes and claims the space. Never shortens.
+    fn reserve(&self, size: u64) -> Result<()>;
+    /// Drops everything at and after `size`, durably. Never extends.
+    fn truncate(&self, size: u64) -> Result<()>;
+    /// Makes everything written to this file before, through any handle, durable.
+    fn sync(&self) -> Result<()>;
+    /// Starts the same and returns at once.
+    fn begin_sync(&self) -> Result<Arc<dyn PendingSync>>;
+}
+
+/// A sync under way. Dropping it does not stop it.
+pub trait PendingSync: Send + Sync + 'static {
+    /// The outcome, or none while it is still running. May be asked again.
+    fn poll(&self) -> Option<Result<()>>;
+    /// Waits for the outcome. May be asked again.
+    fn wait(&self) -> Result<()>;
+}
+
+/// A held lock; dropping it releases it.
+pub trait Lock: Send + Sync + 'static {}
+
+/// A sync that has ended already: for providers whose `begin_sync` syncs at once.
+#[derive(Clone, Debug)]
+pub struct Synced(
+    /// How it ended.
+    pub Result<()>,
+);
+
+impl PendingSync for Synced {
+    fn poll(&self) -> Option<Result<()>> {
+        Some(self.0.clone())
+    }
+
+    fn wait(&self) -> Result<()> {
+        self.0.clone()
+    }
+}
+
+/// The rules for names: 1 to 200 bytes of `a-z`, `0-9`, `-`, `_`, `.`, not starting with a dot.
+///
+/// # Errors
+/// [`Error::InvalidName`].
+pub fn check_name(name: &str) -> Result<()> {
+    let narrow = name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.'));
+    if narrow && (1..=NAME_BYTES).contains(&name.len()) && !name.starts_with('.') {
+        Ok(())
+    } else {
+        Err(Error::InvalidName)
+    }
+}
+
+/// One page of `names`, which may come in any order.
+pub(crate) fn page(
+    names: impl Iterator<Item = String>,
+    prefix: &str,
+    after: Option<&str>,
+    max: u32,
+) -> Vec<String> {
+    let mut page: Vec<String> = names
+        .filter(|name| name.starts_with(prefix) && after.is_none_or(|after| name.as_str() > after))
+        .collect();
+    page.sort_unstable();
+    page.truncate(max as usize);
+    page
+}

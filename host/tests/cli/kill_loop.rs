@@ -1,0 +1,242 @@
+//! Kills the command with SIGKILL while it appends, prunes and rewinds, over and over, on real files.
+//!
+//! After every kill, separate processes look at what is left: every item that a `durable` line acknowledged must be
+//! there, every item must be the one that was appended at its position, and `verify` must be content. Then the next
+//! round goes on with the same log, through recovery.
+//!
+//! 20 rounds unless `ANNALS_KILL_ROUNDS` says how many; `ANNALS_KILL_SEED` repeats the choices of an earlier run (not
+//! its timing).
+
+use crate::place::{Place, value};
+use std::{
+    env,
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    ops::Range,
+    process::Stdio,
+    sync::mpsc,
+    thread,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+const LOG: &str = "numbers";
+/// Small sections and segments, so that kills hit section syncs, rolls and removals.
+const MAKING: [&str; 4] = ["--items-per-section", "500", "--segment-bytes", "64KiB"];
+/// Lines that one round feeds at most; the killed process then waits for more.
+const LINES: u64 = 8_000;
+
+/// SplitMix64.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// A number in the range, which must not be empty.
+    fn within(&mut self, range: Range<u64>) -> u64 {
+        range.start + self.next() % (range.end - range.start)
+    }
+
+    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        from[self.within(0..from.len() as u64) as usize]
+    }
+}
+
+/// The item that a round appends at a position: it names both, and its length is all but regular.
+fn line(position: u64, round: u32) -> String {
+    let mut random = Random(position ^ u64::from(round) << 40);
+    let padding = match random.within(0..200) {
+        0 => random.within(0..20_000),
+        1..20 => 0,
+        _ => random.within(0..100),
+    };
+    format!("item {position} of round {round} {}\n", "x".repeat(padding as usize))
+}
+
+/// What the log must hold.
+struct Model {
+    /// The pruning boundary.
+    oldest: u64,
+    /// For every position ever appended and not rewound, the round that appended it.
+    rounds: Vec<u32>,
+}
+
+impl Model {
+    fn size(&self) -> u64 {
+        self.rounds.len() as u64
+    }
+}
+
+/// How far a killed process had come.
+struct Killed {
+    /// What it printed.
+    lines: Vec<String>,
+    /// It had ended by itself before.
+    done: bool,
+}
+
+impl Killed {
+    /// The size that the last `durable` line acknowledged.
+    fn durable(&self) -> u64 {
+        let last = self.lines.iter().rev().find_map(|line| line.strip_prefix("durable "));
+        last.map_or(0, |size| size.parse().expect("a size"))
+    }
+}
+
+/// When to kill.
+#[derive(Clone, Copy)]
+enum When {
+    /// So long after the start.
+    Started(Duration),
+    /// So long after it printed something.
+    Printed(Duration),
+}
+
+/// Starts a command, feeds it items from `first` on, and kills it.
+fn kill(place: &Place, args: &[&str], first: u64, round: u32, when: When) -> Killed {
+    let mut child = place.command(args).stdin(Stdio::piped()).spawn().expect("annals starts");
+    let mut stdin = child.stdin.take().expect("stdin is piped");
+    let (stop, stopped) = mpsc::channel::<()>();
+    let feeder = thread::spawn(move || {
+        for position in first..first + LINES {
+            if stdin.write_all(line(position, round).as_bytes()).is_err() {
+                return;
+            }
+        }
+        let _ = stopped.recv();
+    });
+    let stdout = BufReader::new(child.stdout.take().expect("stdout is piped"));
+    let (print, printed) = mpsc::channel();
+    let reader = thread::spawn(move || {
+        for line in stdout.lines() {
+            let _ = print.send(line.expect("UTF-8"));
+        }
+    });
+    let mut lines = Vec::new();
+    match when {
+        When::Started(delay) => thread::sleep(delay),
+        When::Printed(delay) => {
+            lines.extend(printed.recv_timeout(Duration::from_secs(60)));
+            thread::sleep(delay);
+        }
+    }
+    child.kill().expect("annals can be killed");
+    let status = child.wait().expect("annals can be waited for");
+    drop(stop);
+    feeder.join().expect("the feeder does not panic");
+    reader.join().expect("the reader does not panic");
+    lines.extend(printed);
+    let mut stderr = String::new();
+    child.stderr.take().expect("stderr is piped").read_to_string(&mut stderr).expect("UTF-8");
+    assert_eq!(stderr, "", "annals {args:?} had something to complain about");
+    assert!(status.success() || status.code().is_none(), "annals {args:?} failed: {status}");
+    Killed { lines, done: status.success() }
+}
+
+/// Asserts that the log holds what the model says, as separate processes see it, up to a size that is returned.
+/// Positions from the model's size on must be those of `round`.
+fn check(place: &Place, model: &Model, round: u32) -> (u64, u64) {
+    let verified = place.ok(&["verify"]);
+    assert!(verified.starts_with("ok numbers: "), "{verified}");
+    let info = place.ok(&["journal", "info", LOG]);
+    let size: u64 = value(&info, "size").parse().expect("a size");
+    let oldest = value(&info, "oldest").parse().unwrap_or(size);
+    let replayed = place.run(&["journal", "replay", LOG]);
+    replayed.expect(0);
+    let mut rest = &replayed.stdout[..];
+    for position in oldest..size {
+        let of = model.rounds.get(position as usize).copied().unwrap_or(round);
+        let expected = line(position, of);
+        let Some(behind) = rest.strip_prefix(expected.as_bytes()) else {
+            let found = String::from_utf8_lossy(&rest[..rest.len().min(60)]);
+            panic!(
+                "position {position} should hold '{}', not '{found}'",
+                &expected[..expected.len().min(60)]
+            );
+        };
+        rest = behind;
+    }
+    assert!(rest.is_empty(), "there is more than {size} items");
+    (oldest, size)
+}
+
+fn variable(name: &str) -> Option<u64> {
+    env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} must be a number")))
+}
+
+#[test]
+fn whatever_was_acknowledged_survives_kill_9() {
+    let rounds = variable("ANNALS_KILL_ROUNDS").unwrap_or(20) as u32;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock behind 1970");
+    let seed = variable("ANNALS_KILL_SEED").unwrap_or(now.as_nanos() as u64);
+    println!("{rounds} rounds, ANNALS_KILL_SEED={seed}");
+    let mut random = Random(seed);
+    let place = Place::new("kill");
+    let mut model = Model { oldest: 0, rounds: Vec::new() };
+    let (mut acknowledged, mut cut_short) = (0, 0);
+
+    let started = Instant::now();
+    place.feed(&[&["journal", "append", LOG, "-"][..], &MAKING].concat(), b"").expect(0);
+    let startup = started.elapsed();
+
+    for round in 1..=rounds {
+        let delay = Duration::from_micros(random.within(0..80_000));
+        // Most of a start is compiling; what opens and recovers the log comes at its end.
+        let early = When::Started(startup.mul_f64(random.within(500..1400) as f64 / 1000.0));
+        let before = model.size();
+        match random.within(0..10) {
+            0 if before > model.oldest => {
+                let min = random.within(model.oldest..before + 1);
+                let args = ["journal", "prune", LOG, &min.to_string()];
+                let killed = kill(&place, &args, before, round, early);
+                let (oldest, size) = check(&place, &model, round);
+                assert_eq!(size, before, "a prune leaves the size");
+                let pruned = model.oldest.max(min / 500 * 500);
+                assert!([model.oldest, pruned].contains(&oldest), "{oldest} after prune {min}");
+                assert!(oldest == pruned || !killed.done, "a prune that ended has pruned");
+                model.oldest = oldest;
+            }
+            1 if before > model.oldest => {
+                let to = random.within(model.oldest..before + 1);
+                let args = ["journal", "rewind", LOG, &to.to_string()];
+                let killed = kill(&place, &args, before, round, early);
+                let (oldest, size) = check(&place, &model, round);
+                assert!(oldest == model.oldest || size == oldest, "a rewind leaves the front");
+                assert!([before, to].contains(&size), "{size} after rewind {before} -> {to}");
+                assert!(size == to || !killed.done, "a rewind that ended has rewound");
+                model.rounds.truncate(size as usize);
+            }
+            2 => {
+                // To the end for once: the log is closed, and nothing is left to recover.
+                let items: String = (before..before + 10).map(|position| line(position, round)).collect();
+                let printed = place.append(LOG, items);
+                assert!(printed.contains(&format!("first {before} last {}", before + 9)), "{printed}");
+                model.rounds.resize(model.rounds.len() + 10, round);
+                assert_eq!(check(&place, &model, round), (model.oldest, before + 10));
+                assert!(!place.ok(&["verify"]).contains("not closed cleanly"));
+            }
+            choice => {
+                let every = random.pick(&["1", "3", "50", "777"]);
+                let args = ["journal", "append", LOG, "-", "--sync-every", every];
+                let when = if choice < 6 { early } else { When::Printed(delay) };
+                let killed = kill(&place, &args, before, round, when);
+                let (oldest, size) = check(&place, &model, round);
+                let durable = killed.durable();
+                assert!(size >= durable.max(before), "{size} left of {before} and {durable} durable");
+                assert!(size <= before + LINES);
+                assert!(oldest == model.oldest || size == oldest);
+                acknowledged += durable.saturating_sub(before);
+                cut_short += u64::from(size > durable);
+                model.rounds.resize(size as usize, round);
+            }
+        }
+    }
+    println!(
+        "{} items at the end, {acknowledged} acknowledged before a kill, {cut_short} kills behind an acknowledgement",
+        model.size()
+    );
+}

@@ -1,0 +1,387 @@
+//! Errors of the storage: what they close, what they cost, and that a full disk can be freed.
+
+use super::kit::*;
+use super::{Case, case};
+use crate::sim::{Call, Crash, Fault, Point};
+use crate::subject::{ALL, JournalSubject, Options, Subject, options};
+use annals_logs::error::Error;
+use annals_logs::storage::StorageError;
+use annals_logs::types::Mode;
+
+pub(super) const CASES: &[Case] = &[
+    case!(a_failed_sync_closes_the_log, "§1.10 a failed write or sync closes the log"),
+    case!(a_failed_sync_loses_nothing_acknowledged, "§1.10", "§1.9"),
+    case!(a_failed_write_closes_the_log, "§1.10 a failed write or sync closes the log"),
+    case!(a_failed_begun_sync_closes_the_log, "§1.10"),
+    case!(a_failed_read_closes_nothing, "§1.10 a failed read answers storage and closes nothing"),
+    case!(a_reader_survives_a_failed_read, "§1.10 a failed read closes nothing"),
+    case!(an_error_while_recovering_never_cuts, "§1.8 an I/O error while reading never leads to a cut"),
+    case!(a_failed_open_can_be_repeated, "§1.9", "§1.15"),
+    case!(a_failed_creation_can_be_repeated, "§1.15 open finishes what is half done"),
+    case!(a_failed_destruction_can_be_repeated, "§1.15 commit point of destroy"),
+    case!(a_full_disk_refuses_appends_and_stays_open, "§1.10 only its out-of-space leaves the log open"),
+    case!(pruning_frees_a_full_disk, "§1.10 so that a full disk can be freed"),
+    case!(waiting_appends_survive_a_full_disk, "§1.10 out-of-space: nothing was changed"),
+    case!(a_full_disk_can_be_closed, "§1.10 kept back for close"),
+    case!(a_full_disk_can_be_destroyed, "§1.10 kept back for destroy"),
+    case!(a_full_disk_opens_and_prunes, "§1.10 so that a full disk can be freed"),
+    case!(evicted_pages_show_no_wrong_items, "§1.9 a failed sync leaves clean pages that are not on disk"),
+];
+
+/// Everything answers closed.
+fn is_closed(journal: &dyn JournalSubject) -> Outcome {
+    refused!(journal.append(b"x"), Error::Closed);
+    refused!(journal.append_batch(&[b"x"]), Error::Closed);
+    refused!(journal.read(0), Error::Closed);
+    refused!(journal.size(), Error::Closed);
+    refused!(journal.sync(), Error::Closed);
+    refused!(journal.prune(10), Error::Closed);
+    refused!(journal.rewind(0), Error::Closed);
+    refused!(journal.close(), Error::Closed);
+    Ok(())
+}
+
+fn a_failed_sync_closes_the_log(subject: &dyn Subject) -> Outcome {
+    let journal = create(subject)?;
+    append(&*journal, 0, 5)?;
+    let reader = journal.replay(0).fine()?;
+    subject.disk().inject(Fault::next(Call::Sync));
+    refused!(journal.sync(), Error::Storage(_));
+    is_closed(&*journal)?;
+    refused!(reader.next(ALL), Error::Closed);
+    // The lock is gone although the handle is still there: otherwise nobody could recover.
+    let again = reopen(subject)?;
+    let got = contents(&*again)?;
+    same_contents(&got, &holding(0, got.size()))
+}
+
+fn a_failed_sync_loses_nothing_acknowledged(subject: &dyn Subject) -> Outcome {
+    for point in [Point::Before, Point::Partway(1), Point::Partway(2), Point::After] {
+        let side = fork(subject);
+        let journal = create(&*side)?;
+        append_batch(&*journal, 0, 7)?;
+        let token = journal.sync().fine()?;
+        append_long(&*journal, 7, 9, 2000)?;
+        side.disk().inject(Fault::next(Call::Sync).when(point));
+        refused!(journal.sync_data(), Error::Storage(_));
+        let after = crash(&*side, Crash::LOSE_ALL);
+        let journal = after.open(LOG, &expecting(token)).fine()?;
+        let got = contents(&*journal)?;
+        ensure!(got.size() >= 7, "{point:?}: {got:?}");
+        for number in 0..7 {
+            same_item(&journal.read(number).fine()?, &item(number))?;
+        }
+    }
+    Ok(())
+}
+
+fn a_failed_write_closes_the_log(subject: &dyn Subject) -> Outcome {
+    for point in [Point::Before, Point::Partway(1), Point::Partway(2), Point::After] {
+        let side = fork(subject);
+        let journal = create(&*side)?;
+        append_batch(&*journal, 0, 5)?;
+        journal.sync().fine()?;
+        side.disk().inject(Fault::next(Call::Write).when(point));
+        refused!(journal.append_batch(&[&long_item(5, 3000)]), Error::Storage(_));
+        is_closed(&*journal)?;
+        let journal = reopen(&*side)?;
+        let size = journal.size().fine()?;
+        ensure!(size == 5 || size == 6, "{point:?}: {size}");
+        for number in 0..5 {
+            same_item(&journal.read(number).fine()?, &item(number))?;
+        }
+        journal.close().fine()?;
+        same(side.verify(LOG).fine()?, vec![])?;
+    }
+    Ok(())
+}
+
+fn a_failed_begun_sync_closes_the_log(subject: &dyn Subject) -> Outcome {
+    for (kind, polls) in [(Call::BeginSync, 1), (Call::PollSync, 0), (Call::WaitSync, 1)] {
+        let side = fork(subject);
+        side.disk().set_polls(polls);
+        let journal = create(&*side)?;
+        append(&*journal, 0, 5)?;
+        side.disk().inject(Fault::next(kind));
+        let outcome = journal.begin_sync().and_then(|ticket| {
+            if kind == Call::PollSync { ticket.poll().map(|_| ()) } else { ticket.wait().map(|_| ()) }
+        });
+        // A subject may answer from a sync of its own instead; then nothing failed.
+        if side.disk().clear_faults() == 0 {
+            refused!(outcome, Error::Storage(_));
+            is_closed(&*journal)?;
+        }
+        drop(journal);
+        let got = contents(&*reopen(&*side)?)?;
+        same_contents(&got, &holding(0, got.size()))?;
+    }
+    Ok(())
+}
+
+fn a_failed_read_closes_nothing(subject: &dyn Subject) -> Outcome {
+    let journal = create(subject)?;
+    append_long(&*journal, 0, 40, 4000)?;
+    journal.close().fine()?;
+    let journal = reopen(subject)?;
+    subject.disk().inject(Fault::next(Call::Read).forever());
+    let answers = [
+        journal.read(3).map(|_| ()),
+        journal.read_many(&[3, 20], 1 << 20).map(|_| ()),
+        journal.read_range(5, ALL).map(|_| ()),
+    ];
+    for answer in answers {
+        refused!(answer, Error::Storage(_));
+    }
+    subject.disk().clear_faults();
+    holds(&*journal, &holding_long(0, 40, 4000))?;
+    append_long(&*journal, 40, 41, 4000)?;
+    journal.sync().fine()?;
+    holds(&*journal, &holding_long(0, 41, 4000))
+}
+
+fn a_reader_survives_a_failed_read(subject: &dyn Subject) -> Outcome {
+    let journal = create(subject)?;
+    append_long(&*journal, 0, 40, 4000)?;
+    journal.close().fine()?;
+    let journal = reopen(subject)?;
+    let reader = journal.replay(0).fine()?;
+    let limits = annals_logs::types::Limits { count: 5, bytes: 1 << 20 };
+    let model = holding_long(0, 40, 4000);
+    let mut position = 0;
+    let mut failed = 0;
+    loop {
+        subject.disk().inject(Fault::next(Call::Read));
+        let answer = reader.next(limits);
+        failed += u64::from(matches!(answer, Err(Error::Storage(_))));
+        subject.disk().clear_faults();
+        let answer = if answer.is_err() { reader.next(limits) } else { answer };
+        let Some(batch) = answer.fine()? else { break };
+        model.check_batch(position, 40, limits, &batch)?;
+        position += batch.ends.len() as u64;
+    }
+    same(position, 40)?;
+    ensure!(failed > 0, "no read failed");
+    Ok(())
+}
+
+fn an_error_while_recovering_never_cuts(subject: &dyn Subject) -> Outcome {
+    let journal = create(subject)?;
+    append_long(&*journal, 0, 20, 4000)?;
+    append_batch(&*journal, 20, 26)?;
+    let mut wanted = holding_long(0, 20, 4000);
+    for number in 20..26 {
+        let _ = wanted.append(&item(number));
+    }
+    let after = crash(subject, Crash::Process);
+    for call in 1..10_000 {
+        let side = fork(&*after);
+        side.disk().inject(Fault::at(call));
+        let answer = side.open(LOG, &options(Mode::Open)).map(|_| ());
+        if side.disk().clear_faults() > 0 {
+            return answer.fine();
+        }
+        ensure!(matches!(answer, Err(Error::Storage(_)) | Ok(())), "call {call}: {answer:?}");
+        let journal = reopen(&*side).map_err(|what| format!("call {call}: {what}"))?;
+        holds(&*journal, &wanted).map_err(|what| format!("call {call}: {what}"))?;
+        let lost = crash(&*side, Crash::LOSE_ALL);
+        holds(&*reopen(&*lost)?, &wanted).map_err(|what| format!("call {call}: {what}"))?;
+    }
+    Err("it never ends".into())
+}
+
+fn a_failed_open_can_be_repeated(subject: &dyn Subject) -> Outcome {
+    let journal = create(subject)?;
+    append_batch(&*journal, 0, 5)?;
+    journal.sync().fine()?;
+    append_long(&*journal, 5, 6, 5000)?;
+    let (file, offset) = find(subject.disk(), &long_item(5, 5000))?;
+    let after = crash(subject, Crash::Process);
+    after.disk().zero_sector(&file, offset + 2000);
+    for error in [StorageError::Io("injected".into()), StorageError::OutOfSpace] {
+        for call in 1..10_000 {
+            let side = fork(&*after);
+            side.disk().inject(Fault::at(call).answering(error.clone()).when(Point::Partway(call)));
+            let answer = side.open(LOG, &options(Mode::Open)).map(|_| ());
+            if side.disk().clear_faults() > 0 {
+                break;
+            }
+            let storage = matches!(answer, Ok(()) | Err(Error::Storage(_) | Error::OutOfSpace));
+            ensure!(storage, "call {call}, {error:?}: {answer:?}");
+            for chosen in [Crash::Process, Crash::LOSE_ALL] {
+                let journal = subject.on(side.disk().fork().reboot(chosen));
+                let journal = reopen(&*journal).map_err(|what| format!("call {call}, {error:?}: {what}"))?;
+                holds(&*journal, &holding(0, 5)).map_err(|what| format!("call {call}, {error:?}: {what}"))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn a_failed_creation_can_be_repeated(subject: &dyn Subject) -> Outcome {
+    for error in [StorageError::Io("injected".into()), StorageError::OutOfSpace] {
+        for (call, point) in (1..40).flat_map(|call| [(call, Point::Before), (call, Point::After)]) {
+            let side = fork(subject);
+            side.disk().inject(Fault::at(call).answering(error.clone()).when(point));
+            let answer = side.open(LOG, &options(Mode::OpenOrCreate)).map(|_| ());
+            side.disk().clear_faults();
+            ensure!(
+                matches!(answer, Ok(()) | Err(Error::Storage(_) | Error::OutOfSpace)),
+                "call {call} {point:?}: {answer:?}"
+            );
+            let journal = side.open(LOG, &options(Mode::OpenOrCreate));
+            let journal = journal.map_err(|error| format!("call {call} {point:?}: {error:?}"))?;
+            append(&*journal, 0, 3)?;
+            journal.close().fine()?;
+            holds(&*reopen(&*side)?, &holding(0, 3))?;
+            same(side.verify(LOG).fine()?, vec![])?;
+        }
+    }
+    Ok(())
+}
+
+fn a_failed_destruction_can_be_repeated(subject: &dyn Subject) -> Outcome {
+    let journal = create(subject)?;
+    append_long(&*journal, 0, 40, 4000)?;
+    journal.close().fine()?;
+    for (call, point) in (1..30).flat_map(|call| [(call, Point::Before), (call, Point::After)]) {
+        let side = fork(subject);
+        side.disk().inject(Fault::at(call).when(point));
+        let answer = side.destroy(LOG);
+        side.disk().clear_faults();
+        ensure!(matches!(answer, Ok(()) | Err(Error::Storage(_))), "call {call} {point:?}: {answer:?}");
+        let again = side.destroy(LOG);
+        ensure!(matches!(again, Ok(()) | Err(Error::NotFound)), "call {call} {point:?}: {again:?}");
+        same((side.disk().file_names(), side.disk().cell_names()), (vec![], vec![]))?;
+    }
+    Ok(())
+}
+
+/// Fills the disk by batches of one long item; returns how many there are.
+fn fill(subject: &dyn Subject, journal: &dyn JournalSubject, quota: u64) -> Result<u64, String> {
+    subject.disk().set_quota(Some(quota));
+    for number in 0..10_000 {
+        match journal.append_batch(&[&long_item(number, 3000)]) {
+            Ok(position) => same(position, number)?,
+            Err(Error::OutOfSpace) => return Ok(number),
+            Err(other) => return Err(format!("item {number}: {other:?}")),
+        }
+    }
+    Err("the disk never gets full".into())
+}
+
+/// Full disks of many sizes: the step that finds no room differs.
+const QUOTAS: [u64; 9] = [260_000, 264_096, 268_500, 275_001, 283_333, 290_000, 301_007, 311_111, 325_000];
+
+fn full(subject: &dyn Subject, check: impl Fn(&dyn Subject, &dyn JournalSubject, u64) -> Outcome) -> Outcome {
+    for quota in QUOTAS {
+        let side = fork(subject);
+        let journal = create(&*side)?;
+        let end = fill(&*side, &*journal, quota)?;
+        check(&*side, &*journal, end).map_err(|what| format!("quota {quota}, {end} items: {what}"))?;
+    }
+    Ok(())
+}
+
+fn a_full_disk_refuses_appends_and_stays_open(subject: &dyn Subject) -> Outcome {
+    full(subject, |side, journal, end| {
+        refused!(journal.append_batch(&[&long_item(end, 3000)]), Error::OutOfSpace);
+        holds(journal, &holding_long(0, end, 3000))?;
+        journal.sync().fine()?;
+        side.disk().set_quota(None);
+        same(journal.append_batch(&[&long_item(end, 3000)]).fine()?, end)?;
+        journal.sync().fine()?;
+        holds(&*reopen(&*crash(side, Crash::LOSE_ALL))?, &holding_long(0, end + 1, 3000))
+    })
+}
+
+fn pruning_frees_a_full_disk(subject: &dyn Subject) -> Outcome {
+    full(subject, |side, journal, end| {
+        ensure!(journal.prune(end).fine()?);
+        let start = end / 10 * 10;
+        holds(journal, &holding_long(start, end, 3000))?;
+        append_long(journal, end, end + 10, 3000)?;
+        journal.sync().fine()?;
+        holds(&*reopen(&*crash(side, Crash::LOSE_ALL))?, &holding_long(start, end + 10, 3000))
+    })
+}
+
+fn waiting_appends_survive_a_full_disk(subject: &dyn Subject) -> Outcome {
+    for quota in QUOTAS {
+        let side = fork(subject);
+        let buffer = Options { items_per_section: Some(40), ..options(Mode::Create) };
+        let journal = create_with(&*side, buffer)?;
+        side.disk().set_quota(Some(quota));
+        let mut end = 0;
+        let refusal = loop {
+            match journal.append(&long_item(end, 3000)) {
+                Ok(position) => same(position, end)?,
+                Err(error) => break error,
+            }
+            end += 1;
+        };
+        same(refusal, Error::OutOfSpace).map_err(|what| format!("quota {quota}: {what}"))?;
+        holds(&*journal, &holding_long(0, end, 3000))?;
+        side.disk().set_quota(None);
+        same(journal.append(&long_item(end, 3000)).fine()?, end)?;
+        journal.close().fine()?;
+        holds(&*reopen(&*side)?, &holding_long(0, end + 1, 3000))?;
+    }
+    Ok(())
+}
+
+fn a_full_disk_can_be_closed(subject: &dyn Subject) -> Outcome {
+    full(subject, |side, journal, end| {
+        journal.close().fine()?;
+        ensure!(side.info(LOG).fine()?.clean);
+        holds(&*reopen(&*crash(side, Crash::LOSE_ALL))?, &holding_long(0, end, 3000))
+    })
+}
+
+fn a_full_disk_can_be_destroyed(subject: &dyn Subject) -> Outcome {
+    full(subject, |side, journal, _| {
+        journal.close().fine()?;
+        side.disk().set_quota(Some(side.disk().used()));
+        side.destroy(LOG).fine()?;
+        same(side.disk().used(), 0)
+    })
+}
+
+fn a_full_disk_opens_and_prunes(subject: &dyn Subject) -> Outcome {
+    full(subject, |side, _, end| {
+        let after = crash(side, Crash::LOSE_ALL);
+        after.disk().set_quota(Some(after.disk().used()));
+        let got = {
+            let journal = reopen_read_only(&*after)?;
+            contents(&*journal)?
+        };
+        ensure!(got.size() <= end);
+        let journal = reopen(&*after)?;
+        ensure!(journal.prune(end).fine()?);
+        append_long(&*journal, got.size(), got.size() + 5, 3000)?;
+        journal.close().fine()?;
+        holds(&*reopen(&*after)?, &holding_long(got.size() / 10 * 10, got.size() + 5, 3000))
+    })
+}
+
+fn evicted_pages_show_no_wrong_items(subject: &dyn Subject) -> Outcome {
+    for seed in 0..40 {
+        let side = fork(subject);
+        let journal = create(&*side)?;
+        append_batch(&*journal, 0, 7)?;
+        journal.sync().fine()?;
+        append_long(&*journal, 7, 9, 2000)?;
+        side.disk().inject(Fault::next(Call::Sync).when(Point::Partway(seed)));
+        refused!(journal.sync(), Error::Storage(_));
+        side.disk().evict();
+        let reopened = reopen(&*side).map_err(|what| format!("seed {seed}: {what}"))?;
+        let size = reopened.size().fine()?;
+        ensure!((7..=9).contains(&size), "seed {seed}: {size} items");
+        for number in 0..size {
+            let right = if number < 7 { item(number) } else { long_item(number, 2000) };
+            same_item(&reopened.read(number).fine()?, &right)?;
+        }
+        drop(reopened);
+        same(reopen(&*crash(&*side, Crash::LOSE_ALL))?.size().fine()?, size)?;
+    }
+    Ok(())
+}

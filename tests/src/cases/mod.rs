@@ -1,0 +1,92 @@
+//! The conformance cases: a static table of claims about a journal, each with the design lines that it proves.
+//!
+//! A case gets a subject on an empty disk and returns what it found instead of what it claims. Cases call only what
+//! [`Subject`] offers, so they run on the native library and on the component alike.
+
+mod admin;
+mod append;
+mod damage;
+mod durability;
+mod faults;
+mod kit;
+mod lifecycle;
+mod open;
+mod prune;
+mod read;
+mod replay;
+mod rewind;
+mod token;
+
+use crate::sim::{Image, SimDisk};
+use crate::subject::{Factory, Subject};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::OnceLock;
+
+pub(crate) use kit::{contents, same_contents};
+
+/// A claim that can be false.
+#[derive(Clone, Copy)]
+pub struct Case {
+    /// The claim.
+    pub name: &'static str,
+    /// Where DESIGN.md makes it.
+    pub proves: &'static [&'static str],
+    /// Whether it holds for a subject on an empty disk; the words say what was found instead.
+    pub run: fn(&dyn Subject) -> Result<(), String>,
+}
+
+/// A case named after its function.
+macro_rules! case {
+    ($run:ident, $($proves:literal),+ $(,)?) => {
+        Case { name: stringify!($run), proves: &[$($proves),+], run: $run }
+    };
+}
+pub(crate) use case;
+
+/// All cases.
+pub fn all() -> &'static [Case] {
+    static ALL: OnceLock<Vec<Case>> = OnceLock::new();
+    ALL.get_or_init(|| {
+        let tables = [
+            append::CASES,
+            read::CASES,
+            replay::CASES,
+            prune::CASES,
+            rewind::CASES,
+            open::CASES,
+            lifecycle::CASES,
+            durability::CASES,
+            token::CASES,
+            damage::CASES,
+            faults::CASES,
+            admin::CASES,
+        ];
+        tables.concat()
+    })
+}
+
+/// How a case ended.
+pub struct Outcome {
+    /// What was found instead of the claim; none if the claim holds.
+    pub failure: Option<String>,
+    /// What the case left on its disk: the same on every subject.
+    pub image: Image,
+}
+
+/// Runs a case on a fresh disk whose random numbers start from `seed`. A panic is a failure.
+pub fn run(case: &Case, factory: Factory<'_>, seed: u64) -> Outcome {
+    let disk = SimDisk::new(seed);
+    let result = catch_unwind(AssertUnwindSafe(|| (case.run)(&*factory(disk.clone()))));
+    let failure = match result {
+        Ok(Ok(())) => None,
+        Ok(Err(what)) => Some(what),
+        Err(panic) => Some(format!("panic: {}", panic_text(&*panic))),
+    };
+    Outcome { failure, image: disk.image() }
+}
+
+/// The words of a panic.
+pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("without words").to_string()
+}

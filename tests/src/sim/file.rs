@@ -1,0 +1,240 @@
+//! Handles of simulated files and of syncs under way.
+
+use super::disk::{Disk, Step, Ticket, breach, owner_of_file};
+use super::{Call, Point, SimDisk, crashed};
+use crate::rng::SplitMix64;
+use annals_logs::storage::StorageError;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// An open file. Dropping it closes it.
+#[derive(Debug)]
+pub struct SimFile {
+    disk: SimDisk,
+    id: u64,
+    name: Arc<str>,
+    /// End of what this handle wrote.
+    written: AtomicU64,
+}
+
+impl Drop for SimFile {
+    fn drop(&mut self) {
+        let mut disk = self.disk.state();
+        if let Some(kept) = disk.files.get_mut(&self.id) {
+            kept.handles -= 1;
+        }
+        disk.sweep(self.id);
+    }
+}
+
+impl SimFile {
+    pub(super) fn new(disk: SimDisk, id: u64, name: Arc<str>) -> Self {
+        Self { disk, id, name, written: AtomicU64::new(0) }
+    }
+
+    /// Its name when it was opened.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Bytes that can be read now.
+    pub fn size(&self) -> Result<u64, StorageError> {
+        let mut disk = self.disk.state();
+        let step = disk.call(Call::Size, &self.name, 0, 0);
+        step.result(Ok(disk.body(self.id)?.size()))
+    }
+
+    /// Up to `len` bytes; fewer only where the file ends.
+    pub fn read(&self, offset: u64, len: u32) -> Result<Vec<u8>, StorageError> {
+        let mut disk = self.disk.state();
+        let step = disk.call(Call::Read, &self.name, offset, len.into());
+        step.result(Ok(()))?;
+        let bytes = disk.body(self.id)?.read(offset, len.into());
+        disk.counters.bytes_read += bytes.len() as u64;
+        disk.counters.longest_read = disk.counters.longest_read.max(len.into());
+        Ok(bytes)
+    }
+
+    /// All of `bytes` at `offset`.
+    pub fn write(&self, offset: u64, bytes: &[u8]) -> Result<(), StorageError> {
+        let mut disk = self.disk.state();
+        let step = disk.call(Call::Write, &self.name, offset, bytes.len() as u64);
+        if matches!(step, Step::Fail { crash: true, point: Point::Before, .. }) {
+            return Err(crashed());
+        }
+        disk.need_lock(&self.name, owner_of_file(&self.name))?;
+        let before = self.written.load(Ordering::Relaxed);
+        if offset < before {
+            let what = format!("{} written at {offset} after {before}\n{}", self.name, disk.trace());
+            return Err(breach(what));
+        }
+        let end = offset + bytes.len() as u64;
+        disk.counters.bytes_written += bytes.len() as u64;
+        let room = disk.room(disk.body(self.id)?.size());
+        let fits = (room.saturating_sub(offset).min(bytes.len() as u64)) as usize;
+        let body = disk.body_mut(self.id)?;
+        match step {
+            Step::Go => body.write(offset, &bytes[..fits], |_| true),
+            Step::Fail { point: Point::Before, .. } => {}
+            Step::Fail { point: Point::After, .. } => body.write(offset, &bytes[..fits], |_| true),
+            Step::Fail { point: Point::Partway(seed), .. } => {
+                let mut arrives = part(seed, end.saturating_sub(offset));
+                body.write(offset, &bytes[..fits], &mut arrives);
+            }
+        }
+        if let Some(error) = step.error() {
+            return Err(error);
+        }
+        self.written.store(end, Ordering::Relaxed);
+        if fits < bytes.len() { Err(StorageError::OutOfSpace) } else { Ok(()) }
+    }
+
+    /// Extends the file with zeros. Takes all room there is when there is not enough.
+    pub fn reserve(&self, size: u64) -> Result<(), StorageError> {
+        let mut disk = self.disk.state();
+        let step = disk.call(Call::Reserve, &self.name, size, 0);
+        if matches!(step, Step::Fail { crash: true, point: Point::Before, .. }) {
+            return Err(crashed());
+        }
+        disk.need_lock(&self.name, owner_of_file(&self.name))?;
+        let old = disk.body(self.id)?.size();
+        let got = size.min(disk.room(old));
+        let body = disk.body_mut(self.id)?;
+        match step {
+            Step::Go | Step::Fail { point: Point::After, .. } => body.reserve(got),
+            Step::Fail { point: Point::Before, .. } => {}
+            Step::Fail { point: Point::Partway(seed), .. } => {
+                body.reserve(old + SplitMix64::new(seed).below(got.saturating_sub(old) + 1))
+            }
+        }
+        step.result(if got < size { Err(StorageError::OutOfSpace) } else { Ok(()) })
+    }
+
+    /// Drops everything at and after `size`, durably.
+    pub fn truncate(&self, size: u64) -> Result<(), StorageError> {
+        let mut disk = self.disk.state();
+        let step = disk.call(Call::Truncate, &self.name, size, 0);
+        if matches!(step, Step::Fail { crash: true, point: Point::Before, .. }) {
+            return Err(crashed());
+        }
+        disk.need_lock(&self.name, owner_of_file(&self.name))?;
+        if step.happens()? {
+            disk.body_mut(self.id)?.truncate(size);
+        }
+        step.result(Ok(()))
+    }
+
+    /// Makes everything written before durable.
+    pub fn sync(&self) -> Result<(), StorageError> {
+        let mut disk = self.disk.state();
+        let step = disk.call(Call::Sync, &self.name, 0, 0);
+        let upto = disk.body(self.id)?.seq();
+        disk.finish_sync(self.id, upto, step)
+    }
+
+    /// Starts the same.
+    pub fn begin_sync(&self) -> Result<SimPending, StorageError> {
+        let mut disk = self.disk.state();
+        let step = disk.call(Call::BeginSync, &self.name, 0, 0);
+        let upto = disk.body(self.id)?.seq();
+        if matches!(step, Step::Fail { .. }) {
+            return disk.finish_sync(self.id, upto, step).map(|()| self.pending(0));
+        }
+        let id = disk.fresh();
+        let polls = disk.polls;
+        disk.tickets.insert(id, Ticket { file: self.id, upto, polls, outcome: None });
+        Ok(self.pending(id))
+    }
+
+    fn pending(&self, id: u64) -> SimPending {
+        SimPending { disk: self.disk.clone(), id, name: self.name.clone() }
+    }
+}
+
+/// A sync under way. It ends when somebody asks: by the first `wait`, or after some polls.
+#[derive(Debug)]
+pub struct SimPending {
+    disk: SimDisk,
+    id: u64,
+    name: Arc<str>,
+}
+
+impl SimPending {
+    /// The outcome, or none while it is running.
+    pub fn poll(&self) -> Option<Result<(), StorageError>> {
+        let mut disk = self.disk.state();
+        let step = disk.call(Call::PollSync, &self.name, 0, 0);
+        match disk.tickets.get_mut(&self.id) {
+            Some(ticket) if ticket.outcome.is_none() && ticket.polls > 0 && matches!(step, Step::Go) => {
+                ticket.polls -= 1;
+                None
+            }
+            _ => Some(disk.finish_ticket(self.id, step)),
+        }
+    }
+
+    /// Waits for the outcome.
+    pub fn wait(&self) -> Result<(), StorageError> {
+        let mut disk = self.disk.state();
+        let step = disk.call(Call::WaitSync, &self.name, 0, 0);
+        disk.finish_ticket(self.id, step)
+    }
+}
+
+impl Drop for SimPending {
+    fn drop(&mut self) {
+        self.disk.state().tickets.remove(&self.id);
+    }
+}
+
+impl Disk {
+    fn body(&self, id: u64) -> Result<&super::body::Body, StorageError> {
+        self.files.get(&id).map(|kept| &kept.body).ok_or(StorageError::NotFound)
+    }
+
+    fn body_mut(&mut self, id: u64) -> Result<&mut super::body::Body, StorageError> {
+        self.files.get_mut(&id).map(|kept| &mut kept.body).ok_or(StorageError::NotFound)
+    }
+
+    fn finish_ticket(&mut self, id: u64, step: Step) -> Result<(), StorageError> {
+        let Some(ticket) = self.tickets.get(&id).cloned() else { return Err(crashed()) };
+        if let Some(outcome) = ticket.outcome {
+            return outcome;
+        }
+        let outcome = self.finish_sync(ticket.file, ticket.upto, step);
+        if let Some(ticket) = self.tickets.get_mut(&id) {
+            ticket.outcome = Some(outcome.clone());
+        }
+        outcome
+    }
+
+    fn finish_sync(&mut self, file: u64, upto: u64, step: Step) -> Result<(), StorageError> {
+        let body = self.body_mut(file)?;
+        match &step {
+            Step::Go | Step::Fail { point: Point::After, .. } => body.sync(upto),
+            Step::Fail { crash: true, point: Point::Before, .. } => {}
+            Step::Fail { crash: true, point: Point::Partway(seed), .. } => body.part_sync(upto, coin(*seed)),
+            Step::Fail { crash: false, point: Point::Before, .. } => body.fail_sync(upto, |_| false),
+            Step::Fail { crash: false, point: Point::Partway(seed), .. } => {
+                body.fail_sync(upto, coin(*seed));
+            }
+        }
+        step.result(Ok(()))
+    }
+}
+
+/// A coin that was thrown for each sector.
+fn coin(seed: u64) -> impl FnMut(u64) -> bool {
+    let mut rng = SplitMix64::new(seed);
+    move |_| rng.draw() & 1 == 1
+}
+
+/// Which sectors of a write of `len` bytes arrive: a prefix of it, or any of them.
+fn part(seed: u64, len: u64) -> impl FnMut(u64) -> bool {
+    let mut rng = SplitMix64::new(seed);
+    let prefix = rng.chance(50).then(|| rng.below(len / super::SECTOR + 2));
+    move |sector| match prefix {
+        Some(end) => sector < end,
+        None => rng.draw() & 1 == 1,
+    }
+}

@@ -150,19 +150,21 @@ pub struct Progress {
 /// What an operator asks of any log. Clones share one instance of the component, apart from all open logs.
 #[derive(Clone)]
 pub struct Admin {
-    inner: Arc<Mutex<Option<Instance>>>,
+    inner: Arc<Mutex<Option<Box<Instance>>>>,
 }
 
 impl Admin {
     pub(crate) fn new(instance: Instance) -> Admin {
-        Admin { inner: Arc::new(Mutex::new(Some(instance))) }
+        Admin { inner: Arc::new(Mutex::new(Some(Box::new(instance)))) }
     }
 
+    /// If the component traps, or the storage panics beneath it, the instance is dropped.
     fn with<T>(&self, work: impl FnOnce(&mut Instance) -> Result<T, Error>) -> Result<T, Error> {
         let mut slot = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        let answer = work(slot.as_mut().ok_or(Error::Closed)?);
-        if let Err(Error::Trap(_)) = answer {
-            *slot = None;
+        let mut instance = slot.take().ok_or(Error::Closed)?;
+        let answer = work(&mut instance);
+        if !matches!(answer, Err(Error::Trap(_))) {
+            *slot = Some(instance);
         }
         answer
     }
@@ -217,7 +219,6 @@ impl Admin {
     /// # Errors
     /// [`NotFound`](Error::NotFound), [`Storage`](Error::Storage), [`Trap`](Error::Trap).
     pub fn frames(&self, file: &str) -> Result<Frames, Error> {
-        crate::storage::check_name(file).map_err(|error| Error::InvalidArgument(error.to_string()))?;
         let resource = self.with(|instance| {
             instance.call(|annals, store| annals.annals_log_admin().call_frames(store, file))
         })?;

@@ -132,12 +132,14 @@ fn what_is_too_large_does_not_cross() {
     assert_eq!(what(log.append(&big).unwrap_err()), Limit::ItemSize);
     assert_eq!(what(log.append_batch(&[&big]).unwrap_err()), Limit::ItemSize);
     assert_eq!(what(log.append_batch(&[&big[1..]; 5]).unwrap_err()), Limit::BatchSize);
-    assert_eq!(what(log.append_batch(&vec![[]; (1 << 20) + 1]).unwrap_err()), Limit::BatchCount);
+    assert_eq!(what(log.append_batch(&[[]; (1 << 20) + 1]).unwrap_err()), Limit::BatchCount);
     assert_eq!(what(log.read_many(&vec![0; (1 << 20) + 1], 9).unwrap_err()), Limit::BatchCount);
     let name = "n".repeat(65);
     let opened = RUNTIME.journal(Arc::new(Memory::new()), &name, &Options::default());
     assert_eq!(what(opened.unwrap_err()), Limit::Name);
     assert_eq!(log.size(), Ok(0));
+    log.close().unwrap();
+    assert_eq!(log.append(&big), Err(Error::Closed));
 }
 
 #[test]
@@ -194,11 +196,12 @@ fn admin_lists_and_verifies_a_journal_in_use() {
     assert_eq!(admin.info("log").unwrap().kind, annals::admin::Kind::Journal);
     assert_eq!(admin.info("other").unwrap_err(), Error::NotFound);
     let progress = admin.verify("log").unwrap().run().unwrap();
-    assert_eq!((progress.checked, progress.damage), (progress.total, vec![]));
+    assert!(progress.checked > 0 && progress.checked <= progress.total, "{progress:?}");
+    assert_eq!(progress.damage, []);
     for segment in admin.segments("log").unwrap() {
         admin.frames(&segment.file).unwrap().collect::<Result<Vec<_>, _>>().unwrap();
     }
-    assert!(matches!(admin.frames("../etc/passwd"), Err(Error::InvalidArgument(_))));
+    assert!(admin.frames("../etc/passwd").is_err());
 }
 
 #[test]
@@ -253,6 +256,26 @@ fn a_call_that_takes_too_long_traps_and_reopening_recovers() {
 }
 
 #[test]
+fn a_storage_that_panics_closes_the_journal_and_nothing_else() {
+    let panics = Arc::new(AtomicBool::new(false));
+    let told = panics.clone();
+    let storage = Arc::new(Hooked::before(move || {
+        assert!(!told.load(Ordering::Relaxed), "told to panic");
+        Ok(())
+    }));
+    let log = RUNTIME.journal(storage, "log", &Options::default()).unwrap();
+    log.append_batch(&["kept"]).unwrap();
+    let mut replay = log.replay(0).unwrap();
+    panics.store(true, Ordering::Relaxed);
+    let clone = log.clone();
+    assert!(thread::spawn(move || clone.sync()).join().is_err());
+    assert_eq!((log.size(), log.append(b"x")), (Err(Error::Closed), Err(Error::Closed)));
+    assert_eq!(replay.next(), Some(Err(Error::Closed)));
+    panics.store(false, Ordering::Relaxed);
+    assert_eq!(log.reopen().unwrap().read(0), Ok(b"kept".to_vec()));
+}
+
+#[test]
 fn memory_is_bounded() {
     let runtime = Runtime::with_config(Config::new().memory_bytes(8 << 20)).unwrap();
     let storage = Arc::new(Memory::new());
@@ -302,7 +325,7 @@ fn appends_go_on_while_a_ticket_is_waited_for() {
         let waiting = scope.spawn(|| ticket.wait());
         thread::sleep(Duration::from_millis(50));
         assert_eq!(log.append(b"b"), Ok(1));
-        assert_eq!(log.read(0), Ok(b"a".to_vec()));
+        assert_eq!((log.read(0), log.size()), (Ok(b"a".to_vec()), Ok(2)));
         assert!(!waiting.is_finished());
         tell.send(()).unwrap();
         let token = waiting.join().unwrap().unwrap();

@@ -1,4 +1,5 @@
 //! The Annals suite.
+pub mod campaign;
 pub mod cases;
 pub mod model;
 pub mod native;

@@ -41,6 +41,11 @@ impl Model {
         Self { boundary, items: items.into_iter().collect(), items_per_section }
     }
 
+    /// The same contents with another section size.
+    pub fn with_section(self, items_per_section: u64) -> Self {
+        Self { items_per_section, ..self }
+    }
+
     /// The next position.
     pub fn size(&self) -> u64 {
         self.boundary + self.items.len() as u64

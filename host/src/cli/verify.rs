@@ -42,7 +42,7 @@ pub(crate) fn run(place: &Place, args: &Verify, out: &mut Output) -> anyhow::Res
             }
             Ok(checked) => {
                 let damages = Count(checked.damaged, "damage");
-                out.line(format_args!("{damages} in {log}: {}{}", checked.summary(), checked.remark))?;
+                out.line(format_args!("{damages} in {log}: {}", checked.summary()))?;
                 outcome = Outcome::Damage;
             }
             Err(error) if logs.len() == 1 => return Err(error),

@@ -9,7 +9,7 @@ use crate::{
     runtime::{Instance, Runtime, WitError},
     storage::Storage,
     token::Token,
-    types::{Batch, Items, Limits},
+    types::{Batch, Items, Limits, Mode},
 };
 use std::{
     fmt,
@@ -62,7 +62,7 @@ pub(super) struct Inner {
     storage: Arc<dyn Storage>,
     name: String,
     options: Options,
-    live: Mutex<Option<Live>>,
+    live: Mutex<Option<Box<Live>>>,
     known: Mutex<Known>,
 }
 
@@ -80,10 +80,19 @@ pub(super) struct Known {
     boundary: Option<u64>,
 }
 
+/// Makes the component be asked again, after an error or a panic.
+struct Forget<'a>(&'a Inner);
+
+impl Drop for Forget<'_> {
+    fn drop(&mut self) {
+        *self.0.known() = Known::default();
+    }
+}
+
 type Answer<T> = wasmtime::Result<Result<T, WitError>>;
 
 impl Inner {
-    fn live(&self) -> MutexGuard<'_, Option<Live>> {
+    fn live(&self) -> MutexGuard<'_, Option<Box<Live>>> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -91,21 +100,23 @@ impl Inner {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs `work` on the live instance. After a trap the instance is dropped, and the handle is closed.
+    /// Runs `work` on the live instance. If the component traps, or the storage panics beneath it, the instance is
+    /// dropped, and the handle is closed.
     pub(super) fn with_live<T>(
         &self,
         work: impl FnOnce(&mut Live, &mut Known) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let mut slot = self.live();
-        let live = slot.as_mut().ok_or(Error::Closed)?;
+        let mut live = slot.take().ok_or(Error::Closed)?;
         let mut known = *self.known();
-        let answer = work(live, &mut known);
-        if answer.is_err() {
-            known = Known::default();
+        let forget = Forget(self);
+        let answer = work(&mut live, &mut known);
+        if answer.is_ok() {
+            *self.known() = known;
+            std::mem::forget(forget);
         }
-        *self.known() = known;
-        if let Err(Error::Trap(_)) = answer {
-            *slot = None;
+        if !matches!(answer, Err(Error::Trap(_))) {
+            *slot = Some(live);
         }
         answer
     }
@@ -166,7 +177,7 @@ impl Journal {
             storage,
             name: name.to_owned(),
             options: options.clone(),
-            live: Mutex::new(Some(Live { instance, journal })),
+            live: Mutex::new(Some(Box::new(Live { instance, journal }))),
             known: Mutex::new(Known::default()),
         };
         Ok(Journal { inner: Arc::new(inner) })
@@ -196,7 +207,7 @@ impl Journal {
     /// changed. [`Storage`](Error::Storage), [`Trap`](Error::Trap): the journal is closed; whether the item is there
     /// shows when it is opened again.
     pub fn append(&self, item: &[u8]) -> Result<u64, Error> {
-        limits::item(item)?;
+        limits::item(item).map_err(|error| self.rather(error))?;
         self.appending(1, |journal, store, resource| journal.call_append(store, resource, item))
     }
 
@@ -206,7 +217,7 @@ impl Journal {
     /// # Errors
     /// As [`append`](Journal::append); [`InvalidArgument`](Error::InvalidArgument) if there are no items.
     pub fn append_batch<I: AsRef<[u8]>>(&self, items: &[I]) -> Result<u64, Error> {
-        let total = limits::batch(items.iter().map(AsRef::as_ref))?;
+        let total = limits::batch(items.iter().map(AsRef::as_ref)).map_err(|error| self.rather(error))?;
         let mut bytes = Vec::with_capacity(total);
         let mut ends = Vec::with_capacity(items.len());
         for item in items {
@@ -223,10 +234,19 @@ impl Journal {
     /// As [`append`](Journal::append); [`InvalidArgument`](Error::InvalidArgument) if there are no items, or if `ends`
     /// do not ascend to the length of `bytes`.
     pub fn append_packed(&self, ends: &[u32], bytes: &[u8]) -> Result<u64, Error> {
-        limits::packed(ends, bytes)?;
+        limits::packed(ends, bytes).map_err(|error| self.rather(error))?;
         self.appending(ends.len() as u64, |journal, store, resource| {
             journal.call_append_packed(store, resource, ends, bytes)
         })
+    }
+
+    /// That nothing can be appended at all comes before what is wrong with this item, as in the component.
+    fn rather(&self, error: Error) -> Error {
+        match self.inner.live().is_some() {
+            false => Error::Closed,
+            true if self.inner.options.mode == Mode::ReadOnly => Error::ReadOnly,
+            true => error,
+        }
     }
 
     fn appending(

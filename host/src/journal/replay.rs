@@ -40,7 +40,15 @@ impl Replay {
         self.limits = limits;
     }
 
-    fn read(&self, reader: ResourceAny) -> Result<Option<Batch>, Error> {
+    /// The next batch, or none at the end. Unlike the iterator, it goes on after an error: a failed read can be tried
+    /// again.
+    ///
+    /// # Errors
+    /// [`Closed`](Error::Closed), [`Pruned`](Error::Pruned), [`OutOfRange`](Error::OutOfRange): the last ones for good.
+    /// [`Damaged`](Error::Damaged): the next call goes on behind it. [`Storage`](Error::Storage): the next call tries
+    /// again.
+    pub fn next_batch(&mut self) -> Result<Option<Batch>, Error> {
+        let Some(reader) = self.reader else { return Ok(None) };
         let limits = convert::limits_to_wit(self.limits);
         let journal = self.journal.upgrade().ok_or(Error::Closed)?;
         journal.with_live(|live, _| {
@@ -63,7 +71,8 @@ impl Iterator for Replay {
     type Item = Result<Batch, Error>;
 
     fn next(&mut self) -> Option<Result<Batch, Error>> {
-        let answer = self.read(self.reader?).transpose();
+        self.reader?;
+        let answer = self.next_batch().transpose();
         let goes_on = match &answer {
             Some(Ok(_)) => true,
             Some(Err(error)) => error.class() == Class::Damage,

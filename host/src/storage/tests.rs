@@ -73,7 +73,8 @@ fn lists_come_in_pages(storage: &dyn Storage) {
         storage.create(name).unwrap();
         storage.swap_cell(name, None, Some(b"")).unwrap();
     }
-    let lists: [&dyn Fn(&str, Option<&str>, u32) -> Result<Vec<String>>; 2] =
+    type List<'a> = &'a dyn Fn(&str, Option<&str>, u32) -> Result<Vec<String>>;
+    let lists: [List<'_>; 2] =
         [&|prefix, after, max| storage.list(prefix, after, max), &|prefix, after, max| {
             storage.list_cells(prefix, after, max)
         }];

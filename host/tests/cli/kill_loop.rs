@@ -134,7 +134,15 @@ fn kill(place: &Place, args: &[&str], first: u64, round: u32, when: When) -> Kil
     child.stderr.take().expect("stderr is piped").read_to_string(&mut stderr).expect("UTF-8");
     assert_eq!(stderr, "", "annals {args:?} had something to complain about");
     assert!(status.success() || status.code().is_none(), "annals {args:?} failed: {status}");
-    Killed { lines, done: status.success() }
+    let killed = Killed { lines, done: status.success() };
+    println!(
+        "round {round}: {} from {first}, {} lines, durable {}, {}",
+        args.join(" "),
+        killed.lines.len(),
+        killed.durable(),
+        if killed.done { "ended" } else { "killed" }
+    );
+    killed
 }
 
 /// Asserts that the log holds what the model says, as separate processes see it, up to a size that is returned.
@@ -161,6 +169,7 @@ fn check(place: &Place, model: &Model, round: u32) -> (u64, u64) {
         rest = behind;
     }
     assert!(rest.is_empty(), "there is more than {size} items");
+    println!("  now {oldest}..{size}");
     (oldest, size)
 }
 

@@ -25,11 +25,13 @@ fn writer(place: &Place, log: &str, input: &str, more: &[&str]) -> Child {
     child
 }
 
-/// The file and the offset at which `needle` stands.
+/// The file of the log `numbers` and the offset at which `needle` stands.
 fn find(place: &Place, needle: &str) -> (PathBuf, usize) {
+    let needle = needle.trim_end();
     place
         .contents()
         .into_iter()
+        .filter(|(path, _)| path.to_str().is_some_and(|path| path.contains("/numbers.")))
         .find_map(|(path, bytes)| {
             let at = bytes.windows(needle.len()).position(|window| window == needle.as_bytes())?;
             Some((path, at))
@@ -230,7 +232,7 @@ fn a_closed_pipe_ends_a_reading_command_quietly() {
     for args in [&["journal", "replay", "numbers"][..], &["journal", "info", "numbers"], &["verify"]] {
         let mut child = place.command(args).spawn().unwrap();
         let mut some = [0; 10];
-        if args[1] == "replay" {
+        if args.contains(&"replay") {
             child.stdout.as_mut().unwrap().read_exact(&mut some).unwrap();
         }
         drop(child.stdout.take());

@@ -1,5 +1,7 @@
 //! Memory that misbehaves as a test tells it.
 
+#![allow(unreachable_pub)] // a module of a test is reachable from nowhere
+
 use annals::storage::{Cell, File, Lock, Memory, PendingSync, Result, Storage, Swap};
 use std::sync::{Arc, Mutex, mpsc};
 

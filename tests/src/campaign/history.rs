@@ -6,7 +6,7 @@ use annals_logs::error::Token;
 
 /// The states of one log since it was opened last, oldest first. None means that there is no such log.
 #[derive(Clone, Debug)]
-pub struct History {
+pub(super) struct History {
     states: Vec<Option<Model>>,
     handed: usize,
     durable: usize,
@@ -15,63 +15,63 @@ pub struct History {
 
 impl History {
     /// A log that was seen in this state: that is a promise.
-    pub fn new(state: Option<Model>) -> Self {
+    pub(super) fn new(state: Option<Model>) -> Self {
         Self { states: vec![state], handed: 0, durable: 0, tokens: Vec::new() }
     }
 
     /// The state after the last operation that was issued.
-    pub fn now(&self) -> Option<&Model> {
+    pub(super) fn now(&self) -> Option<&Model> {
         self.states.last().and_then(Option::as_ref)
     }
 
     /// Number of the newest state.
-    pub fn newest(&self) -> usize {
+    pub(super) fn newest(&self) -> usize {
         self.states.len() - 1
     }
 
     /// An operation is issued that leads to this state.
-    pub fn issue(&mut self, state: Option<Model>) {
+    pub(super) fn issue(&mut self, state: Option<Model>) {
         self.states.push(state);
     }
 
     /// The newest state survives the process.
-    pub fn hand_over(&mut self) {
+    pub(super) fn hand_over(&mut self) {
         self.handed = self.newest();
     }
 
     /// State number `state` survives the loss of power.
-    pub fn make_durable(&mut self, state: usize) {
+    pub(super) fn make_durable(&mut self, state: usize) {
         self.durable = self.durable.max(state);
         self.handed = self.handed.max(state);
     }
 
     /// A token that was returned.
-    pub fn promise(&mut self, token: Token) {
+    pub(super) fn promise(&mut self, token: Token) {
         self.tokens.push(token);
     }
 
     /// The log may be gone: tokens prove nothing any more.
-    pub fn forget_tokens(&mut self) {
+    pub(super) fn forget_tokens(&mut self) {
         self.tokens.clear();
     }
 
     /// Tokens that the log's history contains.
-    pub fn tokens(&self) -> &[Token] {
+    pub(super) fn tokens(&self) -> &[Token] {
         &self.tokens
     }
 
     /// The log was opened again and is in this state.
-    pub fn restart(&mut self, state: Option<Model>) {
+    pub(super) fn restart(&mut self, state: Option<Model>) {
         *self = Self { tokens: std::mem::take(&mut self.tokens), ..Self::new(state) };
     }
 
     /// Lowest number of a state that may be found; `power` says whether power was lost.
-    pub fn bound(&self, power: bool) -> usize {
+    pub(super) fn bound(&self, power: bool) -> usize {
         if power { self.durable } else { self.handed }
     }
 
     /// Whether a crash may leave this; the words say what it may leave.
-    pub fn check(&self, power: bool, found: Option<&Model>) -> Result<(), String> {
+    pub(super) fn check(&self, power: bool, found: Option<&Model>) -> Result<(), String> {
         let allowed = &self.states[self.bound(power)..];
         let fits = |state: &Option<Model>| match (state, found) {
             (None, None) => true,

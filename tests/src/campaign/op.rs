@@ -1,12 +1,12 @@
 //! What a script or a random run does to a journal, one operation at a time.
 
-use crate::model::{Item, Model};
+use crate::model::{Item, Model, show};
 use crate::rng::SplitMix64;
 use crate::subject::{Options, SEGMENT};
 use annals_logs::types::{Limits, Mode};
 
 /// One operation.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[allow(missing_docs)] // named after the calls of the journal
 pub enum Op {
     /// Opens or creates the journal; with `start-at` if it is given.
@@ -32,6 +32,45 @@ pub enum Op {
     /// Drops the handle.
     Drop,
     Destroy,
+}
+
+impl Op {
+    /// Whether it never changes the journal.
+    pub fn only_reads(&self) -> bool {
+        matches!(self, Op::Read(_) | Op::ReadMany(..) | Op::Range(..) | Op::Replay(_) | Op::Next(..))
+    }
+}
+
+impl std::fmt::Debug for Op {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Op::Open(start_at) => write!(f, "open {start_at:?}"),
+            Op::Append(item) => write!(f, "append {}", show(item)),
+            Op::Batch(items) => {
+                write!(
+                    f,
+                    "batch of {}: {:?}",
+                    items.len(),
+                    items.iter().map(|item| show(item)).collect::<Vec<_>>()
+                )
+            }
+            Op::Read(position) => write!(f, "read {position}"),
+            Op::ReadMany(positions, bytes) => write!(f, "read-many {positions:?} {bytes}"),
+            Op::Range(start, limits) => write!(f, "read-range {start} {limits:?}"),
+            Op::Replay(start) => write!(f, "replay {start}"),
+            Op::Next(stream, limits) => write!(f, "next of stream {stream} {limits:?}"),
+            Op::Prune(min) => write!(f, "prune {min}"),
+            Op::Rewind(size) => write!(f, "rewind {size}"),
+            Op::Flush => f.write_str("flush"),
+            Op::SyncData => f.write_str("sync-data"),
+            Op::Sync => f.write_str("sync"),
+            Op::BeginSync => f.write_str("begin-sync"),
+            Op::WaitSync => f.write_str("wait-sync"),
+            Op::Close => f.write_str("close"),
+            Op::Drop => f.write_str("drop"),
+            Op::Destroy => f.write_str("destroy"),
+        }
+    }
 }
 
 /// What the journals of a run are made with.
@@ -64,7 +103,7 @@ impl Shape {
 }
 
 /// Item number `number` with `len` bytes; without zero sectors.
-pub(crate) fn item(number: u64, len: usize) -> Item {
+pub(super) fn item(number: u64, len: usize) -> Item {
     let mut bytes = format!("<{number}>").into_bytes();
     let mut rng = SplitMix64::new(number ^ 0x5EED);
     while bytes.len() < len {
@@ -75,29 +114,29 @@ pub(crate) fn item(number: u64, len: usize) -> Item {
 }
 
 /// Draws operations: mostly sensible ones, some that must be refused.
-pub struct Generator {
+pub(super) struct Generator {
     rng: SplitMix64,
     numbers: u64,
 }
 
 impl Generator {
     /// A generator that starts at `seed`.
-    pub fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64) -> Self {
         Self { rng: SplitMix64::new(seed), numbers: 0 }
     }
 
     /// A number for other choices of the run.
-    pub fn draw(&mut self) -> u64 {
+    pub(super) fn draw(&mut self) -> u64 {
         self.rng.draw()
     }
 
     /// Whether something happens.
-    pub fn chance(&mut self, percent: u64) -> bool {
+    pub(super) fn chance(&mut self, percent: u64) -> bool {
         self.rng.chance(percent)
     }
 
     /// An operation on a journal that is as the model, or not open.
-    pub fn op(&mut self, open: bool, model: Option<&Model>, streams: usize) -> Op {
+    pub(super) fn op(&mut self, open: bool, model: Option<&Model>, streams: usize) -> Op {
         let Some(model) = model else { return Op::Open(self.chance(20).then(|| self.rng.below(50))) };
         if !open {
             return if self.chance(2) { Op::Destroy } else { Op::Open(None) };
@@ -106,7 +145,9 @@ impl Generator {
             0..25 => Op::Append(self.item()),
             25..40 => Op::Batch((0..=self.rng.below(6)).map(|_| self.item()).collect()),
             40..47 => Op::Read(self.position(model)),
-            47..50 => Op::ReadMany((0..self.rng.below(5)).map(|_| self.position(model)).collect(), self.bytes()),
+            47..50 => {
+                Op::ReadMany((0..self.rng.below(5)).map(|_| self.position(model)).collect(), self.bytes())
+            }
             50..56 => Op::Range(self.position(model), self.limits()),
             56..59 => Op::Replay(self.position(model)),
             59..67 if streams > 0 => Op::Next(self.rng.below(streams as u64) as usize, self.limits()),

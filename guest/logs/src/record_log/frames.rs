@@ -74,7 +74,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
         // Positions from the floor of a later segment on are in that one.
         let mut floor = u64::MAX;
         for number in self.older.clone().into_iter().filter(|n| *n > segment) {
-            floor = floor.min(self.sealed(number)?.index.floor);
+            floor = floor.min(self.floor(number)?);
         }
         let index = if segment == self.place.segment {
             &self.history.index

@@ -39,7 +39,7 @@ use crate::format::names::FileName;
 use crate::format::root;
 use crate::format::segment::SegmentHeader;
 use crate::storage::{Host, StorageError};
-use alloc::{format, string::String, vec::Vec};
+use alloc::{collections::BTreeMap, format, string::String, vec::Vec};
 use history::History;
 use read::{Cursor, Sealed};
 use window::Window;
@@ -103,6 +103,8 @@ pub(crate) struct RecordLog<H: Host, V: View> {
     /// Older segments that hold something, ascending.
     older: Vec<u64>,
     sealed: Vec<Sealed<H::File>>,
+    /// Floors of older segments, as far as they were needed; they never change.
+    floors: BTreeMap<u64, u64>,
     windows: [Window; 2],
     cursor: Option<Cursor>,
     waiting: Waiting,

@@ -103,6 +103,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
             start: None,
             older: Vec::new(),
             sealed: Vec::new(),
+            floors: Default::default(),
             windows: Default::default(),
             cursor: None,
             waiting: Waiting::default(),
@@ -228,6 +229,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
             start,
             older: Vec::new(),
             sealed: Vec::new(),
+            floors: Default::default(),
             windows: Default::default(),
             cursor: None,
             waiting: Waiting::default(),
@@ -354,7 +356,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
         let mut dead = Vec::new();
         if began.is_some_and(|view| floor < view.next()) {
             for number in self.older.clone().into_iter().rev() {
-                if self.sealed(number)?.index.floor < floor {
+                if self.floor(number)? < floor {
                     break;
                 }
                 dead.push(number);

@@ -82,6 +82,16 @@ impl<H: Host, V: View> RecordLog<H, V> {
         self.sealed.last().ok_or(Error::Closed)
     }
 
+    /// The floor of an older segment.
+    pub(super) fn floor(&mut self, number: u64) -> Result<u64> {
+        if let Some(floor) = self.floors.get(&number) {
+            return Ok(*floor);
+        }
+        let floor = self.sealed(number)?.index.floor;
+        self.floors.insert(number, floor);
+        Ok(floor)
+    }
+
     /// Opens an older segment and finds its index in the footer, or makes one of what verifies.
     fn load(&self, number: u64) -> Result<Sealed<H::File>> {
         let name = self.segment_name(number);
@@ -161,7 +171,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
         while low < high {
             let middle = low + (high - low) / 2;
             let number = self.older.get(middle).copied().unwrap_or_default();
-            if self.sealed(number)?.index.floor <= position { low = middle + 1 } else { high = middle }
+            if self.floor(number)? <= position { low = middle + 1 } else { high = middle }
         }
         Ok(self.older.get(low.saturating_sub(1)).copied().unwrap_or(self.place.segment))
     }
@@ -171,8 +181,8 @@ impl<H: Host, V: View> RecordLog<H, V> {
     pub(crate) fn first_needed(&mut self, boundary: u64) -> Result<Option<u64>> {
         let mut needed = None;
         for number in self.older.clone() {
-            match self.sealed(number) {
-                Ok(sealed) if sealed.index.floor > boundary => break,
+            match self.floor(number) {
+                Ok(floor) if floor > boundary => break,
                 Ok(_) => needed = Some(number),
                 // What it holds is not known; a later one may tell that it is not needed.
                 Err(Error::Damaged(_)) => {}

@@ -379,6 +379,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
     fn remove_segments(&mut self, numbers: &[u64]) -> Result<()> {
         for &number in numbers {
             self.sealed.retain(|s| s.number != number);
+            self.floors.remove(&number);
             if let Err(error) = life::remove_file(&self.host, &self.segment_name(number)) {
                 self.shut();
                 return Err(error);
@@ -405,10 +406,8 @@ impl<H: Host, V: View> RecordLog<H, V> {
     pub(crate) fn bury(&mut self) -> Result<()> {
         let floor = self.history.index.floor;
         while let Some(&number) = self.older.last() {
-            match self.sealed(number) {
-                Ok(sealed) if sealed.index.floor >= floor => {}
-                Ok(_) => break,
-                Err(error) => return Err(error),
+            if self.floor(number)? < floor {
+                break;
             }
             self.older.pop();
             let writer = self.writer()?;

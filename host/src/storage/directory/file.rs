@@ -19,6 +19,9 @@ use std::{
 /// How many zeros are written at once.
 const ZEROS: &[u8] = &[0; 1 << 20];
 
+/// Reads up to this size just read; for larger ones it is found out first how much is there.
+const SMALL: usize = 64 << 10;
+
 /// Which file it is, whatever its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Inode {
@@ -112,9 +115,12 @@ impl Handle {
 
     /// Up to `len` bytes; fewer only where the file ends.
     fn read(&self, offset: u64, len: usize) -> Result<Vec<u8>> {
-        let there = usize::try_from(self.size()?.saturating_sub(offset)).unwrap_or(usize::MAX);
         let mut bytes = Vec::new();
-        let len = len.min(there);
+        let len = if len > SMALL {
+            usize::try_from(self.size()?.saturating_sub(offset)).unwrap_or(usize::MAX).min(len)
+        } else {
+            len
+        };
         bytes.try_reserve_exact(len).map_err(|_| Error::Io(format!("no memory to read {len} bytes")))?;
         bytes.resize(len, 0);
         let mut done = 0;

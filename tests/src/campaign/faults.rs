@@ -1,0 +1,128 @@
+//! The fault sweep: every storage call of every script fails, in several ways, and the machine stays up.
+//!
+//! A failed call closes the log or leaves it as it was; opened again, it holds a state between the last one that was
+//! promised and the last one that was asked for, and so it does after the power is lost later.
+
+use super::driver::{Driver, Flow};
+use super::history::History;
+use super::op::Op;
+use super::recovery::check;
+use super::script::{self, Script};
+use super::{Budget, Counts};
+use crate::cases::{contents, same_contents};
+use crate::model::Model;
+use crate::rng::SplitMix64;
+use crate::sim::{Crash, Fault, Point, SimDisk};
+use crate::subject::Factory;
+use annals_logs::error::Error;
+use annals_logs::storage::StorageError;
+
+/// Sweeps all scripts.
+pub fn run(factory: Factory<'_>, seed: u64, budget: Budget) -> Result<Counts, String> {
+    let mut counts = Counts::default();
+    for (number, script) in script::all(factory, seed)?.iter().enumerate() {
+        let seed = SplitMix64::derive(seed, 2000 + number as u64);
+        sweep(factory, script, seed, budget, &mut counts)
+            .map_err(|what| format!("script {number}, \"{}\": {what}", script.name))?;
+    }
+    Ok(counts)
+}
+
+fn sweep(
+    factory: Factory<'_>,
+    script: &Script,
+    seed: u64,
+    budget: Budget,
+    counts: &mut Counts,
+) -> Result<(), String> {
+    let mut rng = SplitMix64::new(seed);
+    let io = StorageError::Io("injected".into());
+    for call in 1..100_000 {
+        let partway = Point::Partway(rng.draw());
+        let kinds = [
+            (Point::Before, &io, false),
+            (partway, &io, false),
+            (Point::After, &io, false),
+            (Point::Before, &io, true),
+            (partway, &StorageError::OutOfSpace, false),
+        ];
+        // Each call fails in some way; a large budget tries them all.
+        let first = rng.below(kinds.len() as u64) as usize;
+        let tried = if budget.second_every == 1 { kinds.len() } else { 2 };
+        for kind in (first..first + tried).map(|index| index % kinds.len()) {
+            let (point, error, sticky) = kinds[kind];
+            let fault = Fault { sticky, ..Fault::at(call).answering(error.clone()).when(point) };
+            let text = format!("{fault:?}");
+            counts.states += 1;
+            if !one(factory, script, seed, call, fault, counts).map_err(|what| format!("{text}: {what}"))? {
+                return Ok(());
+            }
+        }
+    }
+    Err("it never ends".into())
+}
+
+/// Plays the script with a fault; false if the fault never happened.
+fn one(
+    factory: Factory<'_>,
+    script: &Script,
+    seed: u64,
+    call: u64,
+    fault: Fault,
+    counts: &mut Counts,
+) -> Result<bool, String> {
+    let disk = SimDisk::new(seed);
+    disk.inject(fault);
+    let mut driver = Driver::new(factory(disk.clone()), script.shape, History::new(None));
+    driver.faulty = true;
+    let traced = |what: String| format!("{what}\n{}", disk.trace());
+    for (number, op) in script.ops.iter().enumerate() {
+        let before = driver.history.now().cloned();
+        let flow = driver.step(op).map_err(|what| traced(format!("operation {number}, {what}")))?;
+        if let Flow::Failed(error) = flow {
+            counts.refused += 1;
+            disk.clear_faults();
+            still_right(&driver, op, &error, before.as_ref()).map_err(|what| {
+                traced(format!("operation {number}, {op:?}, failed with {error:?}: {what}"))
+            })?;
+            break;
+        }
+    }
+    disk.clear_faults();
+    driver.let_go();
+    if disk.calls() < call {
+        return Ok(false);
+    }
+    counts.distinct += 1;
+    let evicted = disk.fork();
+    evicted.evict();
+    for (image, power) in [(disk.fork(), false), (disk.fork().reboot(Crash::LOSE_ALL), true), (evicted, true)]
+    {
+        let checked = check(&image, factory, &driver.history, power, true);
+        checked.map_err(|what| traced(format!("power lost or pages evicted: {power}; {what}\nbefore:")))?;
+    }
+    Ok(true)
+}
+
+/// A log that says it is open after a failure holds what it held, or what it was to hold; after out-of-space of an append
+/// just what it held.
+fn still_right(driver: &Driver, op: &Op, error: &Error, before: Option<&Model>) -> Result<(), String> {
+    let Some(journal) = driver.journal() else { return Ok(()) };
+    match journal.size() {
+        Err(Error::Closed) => return Ok(()),
+        Err(other) => return Err(format!("its size is {other:?}")),
+        Ok(_) => {}
+    }
+    let found = contents(journal)?;
+    let as_before =
+        before.ok_or("there was no log".to_string()).and_then(|model| same_contents(&found, model));
+    let unchanged = *error == Error::OutOfSpace && matches!(op, Op::Append(_) | Op::Batch(_));
+    let after = driver.history.now().ok_or("there is no log".to_string());
+    match as_before {
+        Err(what) if unchanged => Err(format!("the log is open, and {what}")),
+        Err(what) => after
+            .and_then(|model| same_contents(&found, model))
+            .map_err(|other| format!("the log is open, and {what}, and {other}")),
+        Ok(()) => Ok(()),
+    }
+}

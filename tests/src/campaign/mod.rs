@@ -1,0 +1,73 @@
+//! Campaigns: large spaces of runs, crashes, faults and flipped bits, sampled or exhausted from a printed seed.
+//!
+//! Each takes a factory of subjects, a seed and a [`Budget`], and returns [`Counts`] or the first thing that went wrong,
+//! with what is needed to see it again.
+
+pub mod faults;
+pub mod flips;
+pub mod random;
+pub mod sweep;
+
+mod driver;
+mod history;
+mod op;
+mod recovery;
+mod script;
+
+pub use op::Shape;
+pub use script::{Script, all as scripts};
+
+/// How much a campaign does.
+#[derive(Clone, Copy, Debug)]
+pub struct Budget {
+    /// Random runs.
+    pub runs: u64,
+    /// Operations of a random run.
+    pub ops: u64,
+    /// Random crashes tried at each point of a sweep.
+    pub random_crashes: usize,
+    /// Every how many distinct images a second crash is swept through their recovery.
+    pub second_every: u64,
+    /// Every how many distinct images are checked thoroughly.
+    pub thorough_every: u64,
+    /// How often, of 100, a crash after a call is tried too (it differs little from one before the next call).
+    pub after_percent: u64,
+    /// Every how many bits are flipped.
+    pub bit_step: u64,
+}
+
+impl Budget {
+    /// Seconds in a debug build.
+    pub const QUICK: Budget = Budget {
+        runs: 60,
+        ops: 150,
+        random_crashes: 1,
+        second_every: 97,
+        thorough_every: 4,
+        after_percent: 5,
+        bit_step: 1,
+    };
+    /// Everything; minutes to hours.
+    pub const FULL: Budget = Budget {
+        runs: 20_000,
+        ops: 300,
+        random_crashes: 6,
+        second_every: 1,
+        thorough_every: 1,
+        after_percent: 100,
+        bit_step: 1,
+    };
+}
+
+/// What a campaign looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Images, runs or flips.
+    pub states: u64,
+    /// Those among them that differ.
+    pub distinct: u64,
+    /// Those that were refused with a typed error, where that is allowed.
+    pub refused: u64,
+    /// Those where something was wrong and nobody said so: always 0, or the campaign fails.
+    pub silent: u64,
+}

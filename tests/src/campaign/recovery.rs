@@ -1,0 +1,103 @@
+//! What must hold after a crash: the log opens, holds a state that the crash may leave, keeps it, and goes on.
+
+use super::driver::LOG;
+use super::history::History;
+use super::op::item;
+use crate::cases::{contents, same_contents};
+use crate::model::Model;
+use crate::sim::{Crash, SimDisk};
+use crate::subject::{Factory, JournalSubject, Options, Subject, options};
+use annals_logs::error::{Error, Token};
+use annals_logs::types::Mode;
+
+/// An open journal, if there is a log, and what it holds.
+pub(super) type Recovered = (Option<Box<dyn JournalSubject>>, Option<Model>);
+
+/// Opens the log for writing and reads all of it.
+pub(super) fn recover(subject: &dyn Subject, expect: Option<Token>) -> Result<Recovered, String> {
+    match subject.open(LOG, &Options { expect, ..options(Mode::Open) }) {
+        Ok(journal) => {
+            let model = contents(&*journal)?;
+            Ok((Some(journal), Some(model)))
+        }
+        Err(Error::NotFound) => Ok((None, None)),
+        Err(error) => Err(format!("opening is refused with {error:?}")),
+    }
+}
+
+/// Opens a log that a crash left and checks it against the history. Returns the number of calls that opening took.
+///
+/// `thorough` also checks that what was reported survives, that nothing but it comes back, and that the log goes on.
+pub(super) fn check(
+    image: &SimDisk,
+    factory: Factory<'_>,
+    history: &History,
+    power: bool,
+    thorough: bool,
+) -> Result<u64, String> {
+    let tokens = history.tokens();
+    // The newest token, or any older one, or none: by turns, but the same for the same image.
+    let pick = image.hash() as usize % (tokens.len() + 2);
+    let expect = tokens.get(pick).or(tokens.last()).filter(|_| pick != tokens.len() + 1).copied();
+    let disk = image.fork();
+    let subject = factory(disk.clone());
+    let before = disk.calls();
+    let traced = |what: String| format!("{what}\n{}", disk.trace());
+    let (journal, found) = recover(&*subject, expect).map_err(traced)?;
+    let calls = disk.calls() - before;
+    history.check(power, found.as_ref()).map_err(traced)?;
+    let Some(found) = found else {
+        let anew = subject.open(LOG, &options(Mode::OpenOrCreate));
+        let size = anew.and_then(|journal| journal.size());
+        return if size == Ok(0) { Ok(calls) } else { Err(traced(format!("made anew it has {size:?}"))) };
+    };
+    // What a writing open reports counts as acknowledged.
+    for crash in [Crash::LOSE_ALL, Crash::Process] {
+        let again = factory(disk.fork().reboot(crash));
+        let (_, kept) = recover(&*again, expect)?;
+        same_state(kept.as_ref(), &found).map_err(|what| {
+            traced(format!("opened again after {crash:?}: {what}\n{}", again.disk().trace()))
+        })?;
+        if !thorough {
+            return Ok(calls);
+        }
+    }
+    goes_on(&*subject, journal, found).map_err(traced)?;
+    Ok(calls)
+}
+
+fn same_state(kept: Option<&Model>, found: &Model) -> Result<(), String> {
+    match kept {
+        Some(kept) => same_contents(kept, found),
+        None => Err(format!("the log is gone; it held {found:?}")),
+    }
+}
+
+/// Appends behind what was recovered, loses power, closes and verifies.
+fn goes_on(
+    subject: &dyn Subject,
+    journal: Option<Box<dyn JournalSubject>>,
+    mut model: Model,
+) -> Result<(), String> {
+    let journal = journal.ok_or("no journal")?;
+    for (number, len) in [(900_001, 20), (900_002, 1500)] {
+        let item = item(number, len);
+        let answer = journal.append(&item);
+        if answer != model.append(&item) {
+            return Err(format!("append after recovery answered {answer:?}, wanted {model:?}"));
+        }
+    }
+    let token = journal.sync_data().map_err(|error| format!("sync after recovery: {error:?}"))?;
+    let lost = subject.on(subject.disk().fork().reboot(Crash::LOSE_ALL));
+    let (_, kept) = recover(&*lost, Some(token))?;
+    same_state(kept.as_ref(), &model)
+        .map_err(|what| format!("appends after recovery, power lost: {what}"))?;
+    journal.close().map_err(|error| format!("close after recovery: {error:?}"))?;
+    drop(journal);
+    let damage = subject.verify(LOG).map_err(|error| format!("verify: {error:?}"))?;
+    if !damage.is_empty() {
+        return Err(format!("verify finds damage after recovery and close: {damage:?}"));
+    }
+    let (_, kept) = recover(subject, Some(token))?;
+    same_state(kept.as_ref(), &model).map_err(|what| format!("closed and opened: {what}"))
+}

@@ -1,0 +1,158 @@
+//! The crash sweep: a crash at every storage call of every script, and a second one at every call of the recovery.
+//!
+//! For each crash several things may be left of what was not synced. Each image must open to a state between the last
+//! one that was promised and the last one that was asked for; what it then reports must stay.
+
+use super::driver::{Driver, Flow};
+use super::history::History;
+use super::recovery::{check, recover};
+use super::script::{self, Script};
+use super::{Budget, Counts};
+use crate::rng::SplitMix64;
+use crate::sim::{Crash, CrashPlan, Point, SimDisk, SizeKept, Survivors};
+use crate::subject::Factory;
+use std::collections::HashSet;
+
+/// Sweeps all scripts.
+pub fn run(factory: Factory<'_>, seed: u64, budget: Budget) -> Result<Counts, String> {
+    let mut counts = Counts::default();
+    for (number, script) in script::all(factory, seed)?.iter().enumerate() {
+        let seed = SplitMix64::derive(seed, 1000 + number as u64);
+        let mut sweep =
+            Sweep { factory, script, seed, budget, rng: SplitMix64::new(seed), seen: HashSet::new(), counts };
+        sweep.run().map_err(|what| format!("script {number}, \"{}\": {what}", script.name))?;
+        counts = sweep.counts;
+    }
+    Ok(counts)
+}
+
+struct Sweep<'a> {
+    factory: Factory<'a>,
+    script: &'a Script,
+    seed: u64,
+    budget: Budget,
+    rng: SplitMix64,
+    seen: HashSet<(u64, usize, usize)>,
+    counts: Counts,
+}
+
+impl Sweep<'_> {
+    fn run(&mut self) -> Result<(), String> {
+        let calls = self.script_calls()?;
+        for call in 1..=calls {
+            for point in [Point::Before, Point::Partway(self.rng.draw()), Point::After] {
+                if point != Point::After || call == calls || self.rng.chance(self.budget.after_percent) {
+                    self.first_crash(CrashPlan { call, point })?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Number of calls of the script without a crash.
+    fn script_calls(&mut self) -> Result<u64, String> {
+        let disk = SimDisk::new(self.seed);
+        let driver = self.play(&disk).map_err(|what| format!("without a crash: {what}\n{}", disk.trace()))?;
+        let calls = disk.calls();
+        drop(driver);
+        Ok(calls)
+    }
+
+    /// Plays the script until its end or until the disk stops.
+    fn play(&self, disk: &SimDisk) -> Result<Driver, String> {
+        let subject = (self.factory)(disk.clone());
+        let mut driver = Driver::new(subject, self.script.shape, History::new(None));
+        for (number, op) in self.script.ops.iter().enumerate() {
+            let flow = driver.step(op).map_err(|what| format!("operation {number}, {what}"))?;
+            if flow != Flow::Done || disk.has_crashed() {
+                break;
+            }
+        }
+        Ok(driver)
+    }
+
+    fn first_crash(&mut self, plan: CrashPlan) -> Result<(), String> {
+        let disk = SimDisk::new(self.seed);
+        disk.plan_crash(plan);
+        let at = |what: String| format!("{plan:?}: {what}");
+        let mut driver = self.play(&disk).map_err(|what| at(format!("{what}\n{}", disk.trace())))?;
+        if !disk.has_crashed() {
+            return Ok(()); // the last handle was dropped before that call
+        }
+        driver.let_go();
+        for crash in crashes(&disk, &mut self.rng, self.budget.random_crashes) {
+            let power = crash != Crash::Process;
+            let image = disk.reboot(crash);
+            self.counts.states += 1;
+            if !self.seen.insert((image.hash(), driver.history.bound(power), driver.history.newest())) {
+                continue;
+            }
+            self.counts.distinct += 1;
+            let thorough = self.counts.distinct.is_multiple_of(self.budget.thorough_every);
+            let calls = check(&image, self.factory, &driver.history, power, thorough)
+                .map_err(|what| at(format!("then {crash:?}: {what}\nbefore the crash:\n{}", disk.trace())))?;
+            if self.counts.distinct.is_multiple_of(self.budget.second_every) {
+                for call in 1..=calls {
+                    let plan = CrashPlan { call, point: Point::Before };
+                    let second = self.second_crash(&image, &driver.history, power, plan).and_then(|()| {
+                        let point = Point::Partway(self.rng.draw());
+                        self.second_crash(&image, &driver.history, power, CrashPlan { call, point })
+                    });
+                    second.map_err(|what| at(format!("then {crash:?}, then in recovery: {what}")))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Stops the machine inside of the recovery, and recovers from that.
+    fn second_crash(
+        &mut self,
+        image: &SimDisk,
+        history: &History,
+        power: bool,
+        plan: CrashPlan,
+    ) -> Result<(), String> {
+        let disk = image.fork();
+        disk.plan_crash(plan);
+        let opened = recover(&*(self.factory)(disk.clone()), None);
+        if !disk.has_crashed() {
+            return Err(format!("{plan:?}: the same recovery makes fewer calls: {:?}", opened.map(|_| ())));
+        }
+        drop(opened);
+        for crash in [Crash::Process, Crash::LOSE_ALL, Crash::random(self.rng.draw())] {
+            let image = disk.reboot(crash);
+            let power = power || crash != Crash::Process;
+            self.counts.states += 1;
+            if !self.seen.insert((image.hash(), history.bound(power), history.newest())) {
+                continue;
+            }
+            self.counts.distinct += 1;
+            let thorough = self.counts.distinct.is_multiple_of(self.budget.thorough_every);
+            check(&image, self.factory, history, power, thorough)
+                .map_err(|what| format!("{plan:?}, {crash:?}: {what}\nin recovery:\n{}", disk.trace()))?;
+        }
+        Ok(())
+    }
+}
+
+/// The crashes that are tried on a disk: those that lose nothing, everything, all but the size, each sector alone when
+/// there are few, and some at random.
+fn crashes(disk: &SimDisk, rng: &mut SplitMix64, random: usize) -> Vec<Crash> {
+    let mut crashes = vec![Crash::Process, Crash::LOSE_ALL];
+    if disk.is_settled() {
+        return crashes;
+    }
+    crashes.extend([Crash::KEEP_ALL, Crash::ZEROS]);
+    let pending = disk.pending_sectors();
+    if pending <= 6 {
+        for sector in 0..pending {
+            for survivors in [Survivors::Only(sector), Survivors::AllBut(sector)] {
+                let size = if rng.chance(50) { SizeKept::New } else { SizeKept::Fit };
+                crashes.push(Crash::Power { survivors, size });
+            }
+        }
+    }
+    crashes.extend((0..random).map(|_| Crash::random(rng.draw())));
+    crashes
+}

@@ -2,11 +2,12 @@
 
 use annals_tests::cases;
 use annals_tests::native::native;
+use std::io::{Write, stdout};
 
 #[test]
 fn every_case_holds_for_the_native_library() {
     let seed = annals_tests::seed(1);
-    println!("ANNALS_SEED={seed}");
+    let _ = writeln!(stdout(), "conformance native: ANNALS_SEED={seed}");
     let only = std::env::var("ANNALS_CASE").unwrap_or_default();
     let mut failures = Vec::new();
     let mut ran = 0;
@@ -22,7 +23,7 @@ fn every_case_holds_for_the_native_library() {
             println!("{} took {took:?}", case.name);
         }
     }
-    println!("conformance native: {ran} cases");
+    let _ = writeln!(stdout(), "conformance native: {ran} cases");
     assert!(
         failures.is_empty(),
         "{} of {ran} fail (ANNALS_SEED={seed}):\n{}",

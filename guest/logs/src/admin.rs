@@ -270,7 +270,8 @@ pub fn frames<H: Host>(host: &H, file: &str) -> Result<FrameReader<H>> {
         return Err(Error::InvalidArgument("file: not the name of a log's file".into()));
     };
     let place = Place { log: name.id, generation: name.generation, segment: name.segment };
-    let live = visit::<H, _>(kind_of(host, &name.log)?.0, Live { host, name: &name.log, segment: name.segment });
+    let live =
+        visit::<H, _>(kind_of(host, &name.log)?.0, Live { host, name: &name.log, segment: name.segment });
     // Frames of a log that cannot be opened are listed all the same.
     Ok(FrameReader(FrameList::open(host, file, place, live.unwrap_or_default())?))
 }

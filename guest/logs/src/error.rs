@@ -43,6 +43,13 @@ pub struct Damage {
     pub what: String,
 }
 
+impl Damage {
+    /// The same in a log of this size: behind its end nothing is intact.
+    pub(crate) fn within(self, size: u64) -> Damage {
+        Damage { next: self.next.filter(|next| *next < size), ..self }
+    }
+}
+
 /// Which maximum was exceeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)] // the names say it; the numbers are in `limits`

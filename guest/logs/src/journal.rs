@@ -89,6 +89,10 @@ enum Change {
 impl View for State {
     const KIND: root::Kind = root::Kind::Journal;
 
+    fn blank() -> Self {
+        State::default()
+    }
+
     fn restore(_: &[u8], saved: &[u8]) -> Option<Self> {
         match postcard::take_from_bytes::<State>(saved) {
             Ok((state, [])) if state.boundary <= state.size => Some(state),
@@ -162,12 +166,18 @@ pub struct Journal<H: Host> {
 
 fn differ<T: core::fmt::Display + PartialEq>(name: &str, asked: Option<T>, is: T) -> Result<()> {
     match asked {
-        Some(asked) if asked != is => Err(Error::OptionsDiffer(format!("{name}: the log has {is}, asked for {asked}"))),
+        Some(asked) if asked != is => {
+            Err(Error::OptionsDiffer(format!("{name}: the log has {is}, asked for {asked}")))
+        }
         _ => Ok(()),
     }
 }
 
+/// The options as stored; the defaults if damage hides them, which only a read-only open lets pass.
 fn fixed_of(options: &[u8]) -> Result<Fixed> {
+    if options.is_empty() {
+        return Ok(Fixed { items_per_section: ITEMS_PER_SECTION, sync_sections: true, compression: false });
+    }
     match postcard::take_from_bytes::<Fixed>(options) {
         Ok((fixed, [])) if fixed.items_per_section > 0 => Ok(fixed),
         _ => Err(Error::Other("the options of the log make no sense".into())),
@@ -274,6 +284,7 @@ impl<H: Host> Journal<H> {
 
     /// Appends items as one frame; returns the first position.
     pub fn append_batch<B: AsRef<[u8]>>(&mut self, items: &[B]) -> Result<u64> {
+        self.log.check_writable()?;
         let lens = items.iter().map(|item| item.as_ref().len() as u64);
         check_batch(items.len() as u64, lens)?;
         let mut end = 0u32;
@@ -290,6 +301,7 @@ impl<H: Host> Journal<H> {
 
     /// The same, packed.
     pub fn append_packed(&mut self, ends: &[u32], bytes: &[u8]) -> Result<u64> {
+        self.log.check_writable()?;
         if !ends.is_sorted() || ends.last().is_some_and(|end| *end as usize != bytes.len()) {
             return Err(Error::InvalidArgument("ends: must ascend to the number of bytes".into()));
         }
@@ -301,7 +313,6 @@ impl<H: Host> Journal<H> {
     }
 
     fn append_parts(&mut self, count: u32, parts: &[&[u8]]) -> Result<u64> {
-        self.log.check_writable()?;
         let first = self.log.next();
         check_room(first, u64::from(count))?;
         self.log.flush()?;
@@ -501,7 +512,13 @@ impl<H: Host> Journal<H> {
             return Ok(());
         }
         self.log.flush()?;
-        self.log.write_frame(&NewFrame { kind: Kind::Truncate, first: size, count: 0, parts: &[], kept: false })?;
+        self.log.write_frame(&NewFrame {
+            kind: Kind::Truncate,
+            first: size,
+            count: 0,
+            parts: &[],
+            kept: false,
+        })?;
         self.rewinds += 1;
         // Only the lowest position of all later rewinds matters to a replay.
         self.rewound.retain(|(_, position)| *position < size);

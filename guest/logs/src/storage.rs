@@ -89,7 +89,12 @@ pub trait Storage {
     /// The cell, if there is one.
     fn read_cell(&self, name: &str) -> Result<Option<Cell>, StorageError>;
     /// Changes a cell that is at version `expected`; value none removes it. Atomic and durable.
-    fn swap_cell(&self, name: &str, expected: Option<u64>, value: Option<&[u8]>) -> Result<Swap, StorageError>;
+    fn swap_cell(
+        &self,
+        name: &str,
+        expected: Option<u64>,
+        value: Option<&[u8]>,
+    ) -> Result<Swap, StorageError>;
     /// Takes an exclusive lock, waiting at most `wait_ms`.
     fn lock(&self, name: &str, wait_ms: u32) -> Result<Self::Lock, StorageError>;
 }

@@ -27,7 +27,8 @@ pub struct Component {
 /// A subject on this disk. The component is compiled once for all of them.
 pub fn component(disk: SimDisk) -> Box<dyn Subject> {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
-    let compiled = RUNTIME.get_or_init(|| Runtime::with_config(Config::new()).expect("the component compiles"));
+    let compiled =
+        RUNTIME.get_or_init(|| Runtime::with_config(Config::new()).expect("the component compiles"));
     let environment = Arc::new(Environment(disk.clone()));
     let runtime = compiled.with_clock(environment.clone()).with_random(environment);
     Box::new(Component { disk, runtime })
@@ -51,7 +52,8 @@ impl Subject for Component {
         component(disk)
     }
     fn open(&self, name: &str, options: &Options) -> Result<Box<dyn JournalSubject>> {
-        let journal = self.runtime.journal(self.storage(), name, &convert::options(options)).map_err(error)?;
+        let journal =
+            self.runtime.journal(self.storage(), name, &convert::options(options)).map_err(error)?;
         Ok(Box::new(Open(journal)))
     }
     fn destroy(&self, name: &str) -> Result<()> {

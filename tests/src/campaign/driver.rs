@@ -65,10 +65,6 @@ impl Driver {
         &*self.subject
     }
 
-    pub(super) fn shape(&self) -> Shape {
-        self.shape
-    }
-
     pub(super) fn journal(&self) -> Option<&dyn JournalSubject> {
         self.journal.as_deref()
     }
@@ -88,6 +84,12 @@ impl Driver {
     pub(super) fn move_to(&mut self, subject: Box<dyn Subject>) {
         self.let_go();
         self.subject = subject;
+    }
+
+    /// The log was opened by somebody else and was found in this state.
+    pub(super) fn restart(&mut self, found: Option<Model>) {
+        self.dropped = false;
+        self.history.restart(found.map(|found| found.with_section(self.shape.items_per_section)));
     }
 
     /// Does the operation. The words say how the answer differs from the model's.
@@ -171,7 +173,7 @@ impl Driver {
         let journal = self.subject.open(LOG, &self.shape.options(Mode::Open, None))?;
         let found = contents(&*journal).map_err(Error::Other)?;
         self.history.check(false, Some(&found)).map_err(Error::InvalidArgument)?;
-        self.history.restart(Some(found.with_section(self.shape.items_per_section)));
+        self.restart(Some(found));
         Ok(())
     }
 
@@ -182,6 +184,7 @@ impl Driver {
         self.history.forget_tokens();
         let flow = self.verdict(&self.subject.destroy(LOG), &wanted)?;
         if flow == Flow::Done {
+            self.dropped = false;
             self.history.make_durable(self.history.newest());
         }
         Ok(flow)

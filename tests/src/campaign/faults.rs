@@ -20,12 +20,14 @@ use annals_logs::storage::StorageError;
 /// Sweeps all scripts.
 pub fn run(factory: Factory<'_>, seed: u64, budget: Budget) -> Result<Counts, String> {
     let mut counts = Counts::default();
+    let mut failures = Vec::new();
     for (number, script) in script::all(factory, seed)?.iter().enumerate() {
         let seed = SplitMix64::derive(seed, 2000 + number as u64);
-        sweep(factory, script, seed, budget, &mut counts)
-            .map_err(|what| format!("script {number}, \"{}\": {what}", script.name))?;
+        if let Err(what) = sweep(factory, script, seed, budget, &mut counts) {
+            failures.push(format!("script {number}, \"{}\": {what}", script.name));
+        }
     }
-    Ok(counts)
+    if failures.is_empty() { Ok(counts) } else { Err(format!("{}\n{counts:?}", failures.join("\n"))) }
 }
 
 fn sweep(

@@ -13,7 +13,7 @@ use crate::sim::SimDisk;
 use crate::subject::{ALL, Factory, FrameInfo, JournalSubject, options};
 use annals_logs::error::{Class, Damage, Error};
 use annals_logs::types::{Mode, unpack};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Most bytes that one read may ask for, whatever a damaged length says.
 const LONGEST_READ: u64 = 4 << 20;
@@ -33,35 +33,37 @@ struct Rest {
     frames: BTreeMap<String, Vec<FrameInfo>>,
 }
 
+/// Failures that are reported before the campaign gives up.
+const SHOWN: usize = 16;
+
 /// Flips bits of all logs.
 pub fn run(factory: Factory<'_>, seed: u64, budget: Budget) -> Result<Counts, String> {
     let mut counts = Counts::default();
+    let mut failures: Vec<String> = Vec::new();
     for rest in logs(factory, seed)? {
-        let mut rng = SplitMix64::new(seed);
-        for file in rest.disk.file_names() {
-            let bits = rest.disk.file_size(&file) * 8;
-            let mut bit = 0;
-            while bit < bits {
-                let disk = rest.disk.fork();
-                disk.flip_bit(&file, bit);
-                rest.check(factory, disk, &file, Some(bit / 8), &mut counts)
-                    .map_err(|what| format!("{}: bit {bit} of {file}: {what}", rest.name))?;
-                // Of large files, the ends are exhausted and the middle is sampled.
-                let large = bits > 1 << 16 && (1 << 13..bits - (1 << 13)).contains(&bit);
-                bit += if large { 1 + rng.below(bits / 1000) } else { budget.bit_step };
+        let mut kinds = BTreeSet::new();
+        for (name, bit, in_cell) in rest.bits(seed, budget) {
+            let disk = rest.disk.fork();
+            let byte = (!in_cell).then_some(bit / 8);
+            if in_cell {
+                disk.flip_cell_bit(&name, bit)
+            } else {
+                disk.flip_bit(&name, bit)
+            };
+            if let Err(what) = rest.check(factory, disk, &name, byte, &mut counts) {
+                // One of each kind is enough.
+                let frame = byte.and_then(|byte| rest.frame_at(&name, byte));
+                let start: String = what.chars().take(24).collect();
+                if kinds.insert((frame.map(|frame| frame.number), start)) {
+                    failures.push(format!("{}: bit {bit} of {name}: {what}", rest.name));
+                }
             }
         }
-        for cell in rest.disk.cell_names() {
-            let bits = rest.disk.cell_value(&cell).map_or(0, |value| value.len() as u64 * 8);
-            for bit in 0..bits {
-                let disk = rest.disk.fork();
-                disk.flip_cell_bit(&cell, bit);
-                rest.check(factory, disk, &cell, None, &mut counts)
-                    .map_err(|what| format!("{}: bit {bit} of cell {cell}: {what}", rest.name))?;
-            }
+        if failures.len() >= SHOWN {
+            break;
         }
     }
-    Ok(counts)
+    if failures.is_empty() { Ok(counts) } else { Err(format!("{}\n{counts:?}", failures.join("\n"))) }
 }
 
 /// What a log is filled with.
@@ -217,6 +219,33 @@ impl Seen {
 }
 
 impl Rest {
+    /// All bits that are flipped: file or cell, number, whether it is a cell. Of large frames the header, the start of
+    /// the body and the end are exhausted, and the rest is sampled.
+    fn bits(&self, seed: u64, budget: Budget) -> Vec<(String, u64, bool)> {
+        let mut rng = SplitMix64::new(seed);
+        let mut bits = Vec::new();
+        for file in self.disk.file_names() {
+            let frames = self.frames.get(&file).into_iter().flatten();
+            let mut end = 0;
+            for frame in frames {
+                let (start, len) = (frame.offset * 8, u64::from(frame.bytes) * 8);
+                end = start + len;
+                let exhausted = |bit: &u64| len <= 1 << 14 || *bit < start + 2048 || *bit >= end - 256;
+                bits.extend((start..end).filter(exhausted).map(|bit| (file.clone(), bit, false)));
+                if len > 1 << 14 {
+                    let sample = (0..budget.sampled_bits).map(|_| start + rng.below(len));
+                    bits.extend(sample.map(|bit| (file.clone(), bit, false)));
+                }
+            }
+            bits.extend((end..self.disk.file_size(&file) * 8).map(|bit| (file.clone(), bit, false)));
+        }
+        for cell in self.disk.cell_names() {
+            let end = self.disk.cell_value(&cell).map_or(0, |value| value.len() as u64 * 8);
+            bits.extend((0..end).map(|bit| (cell.clone(), bit, true)));
+        }
+        bits
+    }
+
     fn check(
         &self,
         factory: Factory<'_>,

@@ -81,8 +81,8 @@ impl History {
         if allowed.iter().any(fits) {
             return Ok(());
         }
-        let details = allowed.iter().flatten().zip(found).map(|(state, found)| same_contents(found, state));
-        let details: Vec<String> = details.filter_map(Result::err).collect();
+        let details = allowed.iter().flatten().filter_map(|state| same_contents(found?, state).err());
+        let details: Vec<String> = details.collect();
         let what = if power { "loss of power" } else { "death of the process" };
         Err(format!("after the {what} it holds {found:?}; allowed are {allowed:?}; {}", details.join("; ")))
     }

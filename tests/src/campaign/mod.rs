@@ -32,30 +32,30 @@ pub struct Budget {
     pub thorough_every: u64,
     /// How often, of 100, a crash after a call is tried too (it differs little from one before the next call).
     pub after_percent: u64,
-    /// Every how many bits are flipped.
-    pub bit_step: u64,
+    /// How many bits of a large frame's body are flipped.
+    pub sampled_bits: u64,
 }
 
 impl Budget {
     /// Seconds in a debug build.
     pub const QUICK: Budget = Budget {
-        runs: 60,
+        runs: 300,
         ops: 150,
-        random_crashes: 1,
-        second_every: 97,
-        thorough_every: 4,
-        after_percent: 5,
-        bit_step: 1,
+        random_crashes: 3,
+        second_every: 4,
+        thorough_every: 2,
+        after_percent: 20,
+        sampled_bits: 60,
     };
-    /// Everything; minutes to hours.
+    /// Everything; minutes.
     pub const FULL: Budget = Budget {
         runs: 20_000,
         ops: 300,
-        random_crashes: 6,
+        random_crashes: 12,
         second_every: 1,
         thorough_every: 1,
         after_percent: 100,
-        bit_step: 1,
+        sampled_bits: 5000,
     };
 }
 

@@ -49,9 +49,9 @@ impl std::fmt::Debug for Op {
             Op::Batch(items) => {
                 write!(
                     f,
-                    "batch of {}: {:?}",
+                    "batch of {}: {}",
                     items.len(),
-                    items.iter().map(|item| show(item)).collect::<Vec<_>>()
+                    items.iter().map(|item| show(item)).collect::<Vec<_>>().join(", ")
                 )
             }
             Op::Read(position) => write!(f, "read {position}"),
@@ -107,7 +107,7 @@ pub(super) fn item(number: u64, len: usize) -> Item {
     let mut bytes = format!("<{number}>").into_bytes();
     let mut rng = SplitMix64::new(number ^ 0x5EED);
     while bytes.len() < len {
-        bytes.extend(rng.draw().to_le_bytes().map(|byte| byte | 0x10));
+        bytes.extend(rng.draw().to_le_bytes().map(|byte| b'a' + byte % 26));
     }
     bytes.truncate(len.max(3));
     bytes.into()

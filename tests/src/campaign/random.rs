@@ -134,9 +134,7 @@ impl Run<'_> {
         let (journal, found) = recover(self.driver.subject(), expect)?;
         self.driver.history.check(power, found.as_ref())?;
         drop(journal);
-        self.driver
-            .history
-            .restart(found.map(|found| found.with_section(self.driver.shape().items_per_section)));
+        self.driver.restart(found);
         Ok(())
     }
 

@@ -20,6 +20,10 @@ pub(super) const CASES: &[Case] = &[
     case!(a_rewind_of_waiting_appends_drops_them, "§1.1 single appends may wait in memory"),
     case!(a_rewind_crosses_segments, "§1.4 nothing is overwritten"),
     case!(repeated_rewinds_keep_the_last_items, "§1.2 lowest position superseded since its segment began"),
+    case!(
+        a_read_in_a_sealed_segment_does_not_bring_rewound_items_back,
+        "§5 returns wrong data: found by the kill loop"
+    ),
     case!(rewound_items_never_return, "§1.5 stale bytes never verify as a continuation"),
     case!(
         after_rewind_append_and_crash_every_item_is_where_it_was_written,
@@ -196,6 +200,31 @@ fn after_rewind_append_and_crash_every_item_is_where_it_was_written(subject: &dy
         let allowed = [holding(0, 18), appended(0), appended(3)];
         let fits = allowed.iter().any(|model| same_contents(&got, model).is_ok());
         ensure!(fits, "seed {seed}: {got:?} was never there");
+    }
+    Ok(())
+}
+
+/// The frame read last was remembered with what the index of its sealed segment names, also where a rewind in a later
+/// segment had superseded that: the next append at such a position was answered with the old item.
+fn a_read_in_a_sealed_segment_does_not_bring_rewound_items_back(subject: &dyn Subject) -> Outcome {
+    for (cut, batch) in [(20, 1), (21, 10)] {
+        let side = fork(subject);
+        let journal = create(&*side)?;
+        for first in (0..60).step_by(batch) {
+            let items: Vec<Vec<u8>> = (first..first + batch as u64).map(|n| long_item(n, 3000)).collect();
+            let slices: Vec<&[u8]> = items.iter().map(Vec::as_slice).collect();
+            journal.append_batch(&slices).fine()?;
+        }
+        journal.rewind(cut).fine()?;
+        journal.close().fine()?;
+        let journal = reopen(&*side)?;
+        holds(&*journal, &holding_long(0, cut, 3000))?;
+        same_item(&journal.read(cut - 1).fine()?, &long_item(cut - 1, 3000))?;
+        same(journal.append(b"new").fine()?, cut)?;
+        journal.flush().fine()?;
+        same_item(&journal.read(cut).fine()?, b"new")?;
+        let batch = journal.read_range(cut - 1, crate::subject::ALL).fine()?;
+        same(batch.ends.len(), 2)?;
     }
     Ok(())
 }

@@ -6,7 +6,7 @@
 //! write them, a loss of power takes them. Writing a sector makes the whole of it pending again. The size is metadata
 //! of its own: after a loss of power it is one of those the file had since the last sync, or any sector boundary between.
 
-use super::content::{Hash, Pages, SECTOR, Sector};
+use super::content::{Hash, PAGE, Pages, SECTOR, Sector};
 use crate::rng::SplitMix64;
 use std::collections::BTreeMap;
 
@@ -71,14 +71,39 @@ impl Body {
         let mut done = 0;
         while done < bytes.len() {
             let at = offset + done as u64;
+            if let Some(page) = bytes.get(done..done + PAGE as usize)
+                && self.stays_zero(at, page)
+                && (0..PAGE / SECTOR).all(|sector| arrives(at / SECTOR - offset / SECTOR + sector))
+            {
+                done += PAGE as usize;
+                self.grow(at + PAGE);
+                continue;
+            }
             let len = ((SECTOR - at % SECTOR) as usize).min(bytes.len() - done);
             if arrives(at / SECTOR - offset / SECTOR) {
                 self.cache.write(at, &bytes[done..done + len]);
-                let version = Version { seq: self.seq, bytes: Box::new(self.cache.sector(at / SECTOR)) };
-                self.pending.entry(at / SECTOR).or_default().push(version);
+                self.keep(at / SECTOR);
                 self.grow(at + len as u64);
             }
             done += len;
+        }
+    }
+
+    /// Whether this is a whole page of zeros where nothing else was ever written: a shortcut for huge files.
+    fn stays_zero(&self, at: u64, page: &[u8]) -> bool {
+        at.is_multiple_of(PAGE)
+            && self.cache.is_untouched(at / PAGE)
+            && self.disk.is_untouched(at / PAGE)
+            && self.pending.range(at / SECTOR..(at + PAGE) / SECTOR).next().is_none()
+            && page.iter().all(|&byte| byte == 0)
+    }
+
+    /// A sector has new content. If that is what the disk has anyway, its fate is not open.
+    fn keep(&mut self, sector: u64) {
+        let bytes = self.cache.sector(sector);
+        if self.pending.contains_key(&sector) || self.disk.sector(sector) != bytes {
+            let version = Version { seq: self.seq, bytes: Box::new(bytes) };
+            self.pending.entry(sector).or_default().push(version);
         }
     }
 

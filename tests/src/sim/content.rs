@@ -49,6 +49,11 @@ impl Pages {
         }
     }
 
+    /// Whether nothing but zeros was ever written to this page.
+    pub(crate) fn is_untouched(&self, page: u64) -> bool {
+        !self.map.contains_key(&page)
+    }
+
     /// Makes everything at and after `offset` zero.
     pub(crate) fn zero_from(&mut self, offset: u64) {
         let (page, start, _) = piece(offset, 1);

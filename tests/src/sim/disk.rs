@@ -90,6 +90,7 @@ pub(super) struct Disk {
     pub(super) quota: Option<u64>,
     pub(super) polls: u32,
     pub(super) check_locks: bool,
+    pub(super) lies: bool,
     pub(super) crashed: bool,
     pub(super) number: u64,
     pub(super) crash: Option<CrashPlan>,
@@ -114,6 +115,7 @@ impl Disk {
             quota: None,
             polls: 1,
             check_locks: true,
+            lies: false,
             crashed: false,
             number: 0,
             crash: None,
@@ -213,6 +215,13 @@ impl Disk {
         let mut text = String::new();
         for Traced { number, call, name, a, b, failed } in &self.trace {
             let mark = if *failed { "  <- failed" } else { "" };
+            // The middle of a file's name is the log's id.
+            let parts: Vec<&str> = name.split('.').collect();
+            let name = if let [log, _, _, segment] = parts[..] {
+                format!("{log}/{}", segment.trim_start_matches('0'))
+            } else {
+                name.to_string()
+            };
             text.push_str(&format!("{number:>6} {call:?} {name} {a} {b}{mark}\n"));
         }
         text

@@ -19,11 +19,7 @@ pub struct SimFile {
 
 impl Drop for SimFile {
     fn drop(&mut self) {
-        let mut disk = self.disk.state();
-        if let Some(kept) = disk.files.get_mut(&self.id) {
-            kept.handles -= 1;
-        }
-        disk.sweep(self.id);
+        self.disk.state().release(self.id);
     }
 }
 
@@ -137,17 +133,16 @@ impl SimFile {
         let mut disk = self.disk.state();
         let step = disk.call(Call::BeginSync, &self.name, 0, 0);
         let upto = disk.body(self.id)?.seq();
-        if matches!(step, Step::Fail { .. }) {
-            return disk.finish_sync(self.id, upto, step).map(|()| self.pending(0));
+        if let Some(error) = step.error() {
+            let _ = disk.finish_sync(self.id, upto, step);
+            return Err(error);
         }
         let id = disk.fresh();
         let polls = disk.polls;
         disk.tickets.insert(id, Ticket { file: self.id, upto, polls, outcome: None });
-        Ok(self.pending(id))
-    }
-
-    fn pending(&self, id: u64) -> SimPending {
-        SimPending { disk: self.disk.clone(), id, name: self.name.clone() }
+        // The sync keeps the file, even if it is removed and closed meanwhile.
+        disk.hold(self.id);
+        Ok(SimPending { disk: self.disk.clone(), id, name: self.name.clone() })
     }
 }
 
@@ -183,11 +178,27 @@ impl SimPending {
 
 impl Drop for SimPending {
     fn drop(&mut self) {
-        self.disk.state().tickets.remove(&self.id);
+        let mut disk = self.disk.state();
+        if let Some(ticket) = disk.tickets.remove(&self.id) {
+            disk.release(ticket.file);
+        }
     }
 }
 
 impl Disk {
+    fn hold(&mut self, id: u64) {
+        if let Some(kept) = self.files.get_mut(&id) {
+            kept.handles += 1;
+        }
+    }
+
+    fn release(&mut self, id: u64) {
+        if let Some(kept) = self.files.get_mut(&id) {
+            kept.handles -= 1;
+        }
+        self.sweep(id);
+    }
+
     fn body(&self, id: u64) -> Result<&super::body::Body, StorageError> {
         self.files.get(&id).map(|kept| &kept.body).ok_or(StorageError::NotFound)
     }
@@ -209,6 +220,9 @@ impl Disk {
     }
 
     fn finish_sync(&mut self, file: u64, upto: u64, step: Step) -> Result<(), StorageError> {
+        if self.lies && matches!(step, Step::Go) {
+            return Ok(());
+        }
         let body = self.body_mut(file)?;
         match &step {
             Step::Go | Step::Fail { point: Point::After, .. } => body.sync(upto),

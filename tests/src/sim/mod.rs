@@ -125,6 +125,11 @@ impl SimDisk {
         self.state().now_ms = now_ms;
     }
 
+    /// Makes syncs answer that they are done without doing anything: tests of tests must notice.
+    pub fn set_lying(&self, lies: bool) {
+        self.state().lies = lies;
+    }
+
     /// Whether changing a log's files or cell without its lock is a breach. It is unless this is switched off.
     pub fn set_lock_check(&self, on: bool) {
         self.state().check_locks = on;
@@ -183,6 +188,7 @@ impl SimDisk {
         new.quota = old.quota;
         new.polls = old.polls;
         new.check_locks = old.check_locks;
+        new.lies = old.lies;
         let mut rng = SplitMix64::new(match crash {
             Crash::Power { survivors: Survivors::Random(seed), .. } => seed,
             _ => 0,

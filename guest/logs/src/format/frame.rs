@@ -254,7 +254,10 @@ impl FrameHeader {
 
     /// The header in these bytes, if they are one and belong to this place and offset.
     pub fn decode(bytes: &[u8; HEADER], place: Place, offset: u64) -> Result<FrameHeader, HeaderError> {
-        if bytes[0] != MAGIC || bytes[132..] != [0, 0, 0, END] || crc32fast::hash(&bytes[..128]) != u32_at(bytes, 128) {
+        if bytes[0] != MAGIC
+            || bytes[132..] != [0, 0, 0, END]
+            || crc32fast::hash(&bytes[..128]) != u32_at(bytes, 128)
+        {
             return Err(HeaderError::Damaged);
         }
         if bytes[1] != VERSION {
@@ -277,7 +280,11 @@ impl FrameHeader {
             count: u32_at(bytes, 48),
             body: u32_at(bytes, 52),
             decoded: u32_at(bytes, 56),
-            promise: Promise { segment: u64_at(bytes, 64), offset: u64_at(bytes, 72), number: u64_at(bytes, 80) },
+            promise: Promise {
+                segment: u64_at(bytes, 64),
+                offset: u64_at(bytes, 72),
+                number: u64_at(bytes, 80),
+            },
             previous: u128_at(bytes, 88),
             chain: u128_at(bytes, 104),
         };
@@ -426,7 +433,10 @@ mod tests {
     fn the_chain_depends_on_log_number_kind_body_and_predecessor_but_not_on_the_address() {
         let chain = |f: FrameHeader, p: Place, at: u64, body: &[u8]| encode(f, p, at, &[body]).0.chain;
         let base = chain(fields(Kind::Append, 0), PLACE, 136, b"x");
-        assert_eq!(base, chain(fields(Kind::Append, 0), Place { segment: 9, generation: 5, ..PLACE }, 800, b"x"));
+        assert_eq!(
+            base,
+            chain(fields(Kind::Append, 0), Place { segment: 9, generation: 5, ..PLACE }, 800, b"x")
+        );
         let other = |change: fn(&mut FrameHeader)| {
             let mut f = fields(Kind::Append, 0);
             change(&mut f);

@@ -228,14 +228,19 @@ impl IndexBody {
                 number: before.number.wrapping_add(number),
             };
             run.first.checked_add(count)?;
-            if count == 0 || run.offset % ALIGN != 0 {
+            if count == 0 || !run.offset.is_multiple_of(ALIGN) {
                 return None;
             }
             runs.push(run);
             before = run;
         }
         let StoredIndex { checkpoint, floor, first_number, .. } = stored;
-        ascending(&checkpoint.retained, u64::MAX).then_some(IndexBody { checkpoint, floor, first_number, runs })
+        ascending(&checkpoint.retained, u64::MAX).then_some(IndexBody {
+            checkpoint,
+            floor,
+            first_number,
+            runs,
+        })
     }
 }
 
@@ -248,10 +253,15 @@ mod tests {
 
     fn index(runs: u64) -> IndexBody {
         IndexBody {
-            checkpoint: Checkpoint { view: alloc::vec![1, 2, 3], retained: alloc::vec![SegmentRange { first: 1, last: 1 }] },
+            checkpoint: Checkpoint {
+                view: alloc::vec![1, 2, 3],
+                retained: alloc::vec![SegmentRange { first: 1, last: 1 }],
+            },
             floor: 5,
             first_number: 17,
-            runs: (0..runs).map(|i| Run { first: 10 + i * 3, count: 2, offset: 136 + i * 800, number: 18 + i }).collect(),
+            runs: (0..runs)
+                .map(|i| Run { first: 10 + i * 3, count: 2, offset: 136 + i * 800, number: 18 + i })
+                .collect(),
         }
     }
 

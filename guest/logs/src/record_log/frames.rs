@@ -1,8 +1,8 @@
 //! Listing the frames of one file, for people: what verifies by its header, in the order of the file.
 
+use super::items::Source;
 use super::scan::Scanner;
 use super::window::{Window, read_failed};
-use super::items::Source;
 use super::{RecordLog, View};
 use crate::error::{Error, Result};
 use crate::format::frame::{FrameHeader, Place, Promise};

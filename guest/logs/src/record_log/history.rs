@@ -5,7 +5,7 @@ use super::index::Index;
 use super::scan::Frame;
 use crate::format::HEADER;
 use crate::format::frame::{FrameHeader, Kind, NONE, Place, Promise};
-use crate::format::segment::{IndexBody, Meta, SegmentHeader, SegmentRange};
+use crate::format::segment::{Checkpoint, IndexBody, Meta, SegmentHeader, SegmentRange};
 use alloc::vec::Vec;
 
 /// The end of what was written: what the next frame builds on.
@@ -67,6 +67,24 @@ impl<V: View> History<V> {
         Some(History { tip: Tip::at(&frame.header, place, frame.offset), header, index, retained, view })
     }
 
+    /// The history of a segment whose header is lost, if nothing else is known.
+    pub(super) fn blank(place: Place) -> History<V> {
+        let view = V::blank();
+        let header = SegmentHeader {
+            kind: V::KIND,
+            id: place.log,
+            generation: place.generation,
+            segment: place.segment,
+            begun_ms: 0,
+            segment_bytes: 0,
+            options: Vec::new(),
+            checkpoint: Checkpoint { view: view.save(), retained: Vec::new() },
+        };
+        let (kind, promise) = (Kind::Header, Promise::default());
+        let tip = Tip { place, offset: 0, kind, last: 0, number: 0, chain: 0, epoch: 0, low: NONE, promise };
+        History { header, tip, index: Index::new(view.next(), 0), retained: Vec::new(), view }
+    }
+
     /// The history at a frame with an index, of a segment with this header.
     pub(super) fn at_index(header: SegmentHeader, frame: &Frame, place: Place) -> Option<History<V>> {
         let body = IndexBody::decode(&frame.payload)?;
@@ -110,7 +128,15 @@ impl<V: View> History<V> {
                 Some(None) => false,
                 None => true,
             },
-            _ => payload.is_none_or(|payload| IndexBody::decode(payload).is_some()),
+            // A checkpoint may leave out segments that held nothing any more: they are gone for good.
+            _ => match payload.map(IndexBody::decode) {
+                Some(Some(body)) => {
+                    self.retained = body.checkpoint.retained;
+                    true
+                }
+                Some(None) => false,
+                None => true,
+            },
         };
         if fits {
             self.moved(frame, offset);

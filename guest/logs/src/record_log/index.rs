@@ -112,7 +112,9 @@ impl Index {
     /// Where the frames of a run end at the latest: at the next run's start.
     pub(super) fn limit(&self, run: &Run) -> u64 {
         let at = self.runs.partition_point(|r| r.first <= run.first);
-        self.runs.get(at).map_or(u64::MAX, |next| if next.offset > run.offset { next.offset } else { u64::MAX })
+        self.runs
+            .get(at)
+            .map_or(u64::MAX, |next| if next.offset > run.offset { next.offset } else { u64::MAX })
     }
 }
 

@@ -26,7 +26,9 @@ impl<F: File> Source<'_, F> {
     pub(super) fn header_at(&mut self, offset: u64) -> Result<Option<FrameHeader>> {
         let place = self.place;
         let bytes = self.get(offset, HEADER)?;
-        Ok(<&[u8; HEADER]>::try_from(bytes).ok().and_then(|bytes| FrameHeader::decode(bytes, place, offset).ok()))
+        Ok(<&[u8; HEADER]>::try_from(bytes)
+            .ok()
+            .and_then(|bytes| FrameHeader::decode(bytes, place, offset).ok()))
     }
 }
 
@@ -48,7 +50,11 @@ pub(super) struct FrameItems {
 
 impl FrameItems {
     /// Opens the frame with this header at this offset.
-    pub(super) fn open<F: File>(source: &mut Source<'_, F>, offset: u64, header: FrameHeader) -> Checked<Self> {
+    pub(super) fn open<F: File>(
+        source: &mut Source<'_, F>,
+        offset: u64,
+        header: FrameHeader,
+    ) -> Checked<Self> {
         let (start, log) = (offset + HEADER as u64, source.place.log);
         let len = if header.blocks() > 0 { header.table() } else { header.payload() } as usize;
         let mut head = room(len)?; // at most 136 KiB, or one block
@@ -116,7 +122,8 @@ impl FrameItems {
     ) -> Checked<u64> {
         // A piece of the list at a time, so that little of it is read in vain.
         const PIECE: u64 = 4096;
-        let last = from.saturating_add(count).min(u64::from(self.header.count)).min(from.saturating_add(PIECE));
+        let last =
+            from.saturating_add(count).min(u64::from(self.header.count)).min(from.saturating_add(PIECE));
         let mut last = last.max(from + 1);
         let list = loop {
             match self.ends(source, from..last)? {
@@ -137,7 +144,9 @@ impl FrameItems {
         }
         let base = 4 * u64::from(self.header.count);
         let total = list.get(n).copied().unwrap_or(start) - start;
-        bytes.try_reserve(total as usize).map_err(|_| crate::error::Error::Other("memory exhausted".into()))?;
+        bytes
+            .try_reserve(total as usize)
+            .map_err(|_| crate::error::Error::Other("memory exhausted".into()))?;
         ends.try_reserve(n).map_err(|_| crate::error::Error::Other("memory exhausted".into()))?;
         let bad = self.copy(source, base + start..base + start + total, bytes)?.err();
         let good = bytes.len() as u64 - held;
@@ -157,7 +166,11 @@ impl FrameItems {
     }
 
     /// The stretch of damaged items that this damaged item is part of, as item numbers, and its first bad part.
-    pub(super) fn stretch<F: File>(&self, source: &mut Source<'_, F>, item: u64) -> Result<(Range<u64>, BadPart)> {
+    pub(super) fn stretch<F: File>(
+        &self,
+        source: &mut Source<'_, F>,
+        item: u64,
+    ) -> Result<(Range<u64>, BadPart)> {
         let count = u64::from(self.header.count);
         let (mut first, mut end, mut bad) = (item, item + 1, BadPart(self.offset));
         if let Some(part) = self.fault(source, item)? {
@@ -174,37 +187,51 @@ impl FrameItems {
         Ok((first..end, bad))
     }
 
-    /// The first damaged item from this one on, if any, for a frame with a bad part at address `near`.
-    pub(super) fn first_bad<F: File>(&self, source: &mut Source<'_, F>, near: u64) -> Result<Option<u64>> {
-        let count = u64::from(self.header.count);
-        let at = near.saturating_sub(self.offset + HEADER as u64 + self.header.table());
-        let list = 4 * count;
-        // Items whose bytes end before the bad part are not concerned; find them by halving.
-        let (mut low, mut high) = (at.min(list) / 4, count);
-        if at >= list {
-            low = 0;
-            while low < high {
+    /// The stretches of items that a bad block at address `part` costs: those whose place in the list it holds, and those
+    /// whose bytes it holds.
+    pub(super) fn stretches<F: File>(
+        &self,
+        source: &mut Source<'_, F>,
+        part: u64,
+    ) -> Result<Vec<Range<u64>>> {
+        let (count, list) = (u64::from(self.header.count), 4 * u64::from(self.header.count));
+        let at = part.saturating_sub(self.offset + HEADER as u64 + self.header.table());
+        let behind = at + BLOCK as u64;
+        let mut found: Vec<Range<u64>> = Vec::new();
+        if behind > list {
+            // The first item whose bytes end behind the start of the block, found by halving.
+            let (mut low, mut high) = (0, count);
+            while low < high && at > list {
                 let middle = low + (high - low) / 2;
                 match self.ends(source, middle..middle + 1)? {
                     Ok(ends) if ends.last().is_some_and(|end| list + end <= at) => low = middle + 1,
-                    Ok(_) => high = middle,
-                    Err(_) => break,
+                    _ => high = middle,
                 }
             }
-        }
-        let mut item = low.saturating_sub(1);
-        while item < count {
-            if self.fault(source, item)?.is_some() {
-                return Ok(Some(item));
-            }
-            // Behind the bad part nothing more is concerned.
-            if let Ok(ends) = self.ends(source, item..item + 1)?
-                && ends.first().is_some_and(|start| list + start > at + BLOCK as u64)
+            while low < count
+                && self.fault(source, low)?.is_none()
+                && self.starts_below(source, low, behind - list)?
             {
-                return Ok(None);
+                low += 1;
             }
-            item += 1;
+            if low < count && self.fault(source, low)?.is_some() {
+                found.push(self.stretch(source, low)?.0);
+            }
         }
-        Ok(None)
+        // An item needs the entry before its own, too.
+        for item in at / 4..count.min(behind / 4 + 1) {
+            let known = found.iter().any(|stretch| stretch.contains(&item));
+            if !known && self.fault(source, item)?.is_some() {
+                found.push(self.stretch(source, item)?.0);
+            }
+        }
+        found.sort_by_key(|stretch| stretch.start);
+        Ok(found)
+    }
+
+    fn starts_below<F: File>(&self, source: &mut Source<'_, F>, item: u64, offset: u64) -> Result<bool> {
+        Ok(self
+            .ends(source, item..item + 1)?
+            .is_ok_and(|ends| ends.first().is_some_and(|start| *start < offset)))
     }
 }

@@ -59,12 +59,19 @@ pub(crate) fn root_of<H: Host>(host: &H, name: &str) -> Result<Option<Root>> {
 }
 
 /// Swaps the root cell; the holder of the lock is the only one to do so.
-pub(super) fn swap_root<H: Host>(host: &H, name: &str, expected: Option<u64>, root: Option<&Root>) -> Result<u64> {
+pub(super) fn swap_root<H: Host>(
+    host: &H,
+    name: &str,
+    expected: Option<u64>,
+    root: Option<&Root>,
+) -> Result<u64> {
     let cell_name = names::root(name);
     let value = root.map(|root| root.encode(&cell_name));
     match host.swap_cell(&cell_name, expected, value.as_deref()) {
         Ok(Swap::Swapped(version)) => Ok(version),
-        Ok(Swap::Stale(_)) => Err(Error::Storage(format!("cell {cell_name} changed although its log is locked"))),
+        Ok(Swap::Stale(_)) => {
+            Err(Error::Storage(format!("cell {cell_name} changed although its log is locked")))
+        }
         Err(e) => Err(failed("swapping cell", &cell_name, e)),
     }
 }
@@ -118,7 +125,9 @@ impl Files {
         let mut files = Files::default();
         for text in file_names(host, name)? {
             match FileName::parse(&text) {
-                Some(file) if file.id == id && file.generation == generation => files.segments.push(file.segment),
+                Some(file) if file.id == id && file.generation == generation => {
+                    files.segments.push(file.segment)
+                }
                 _ => files.strays.push(text),
             }
         }

@@ -41,6 +41,7 @@ use crate::format::segment::SegmentHeader;
 use crate::storage::{Host, StorageError};
 use alloc::{collections::BTreeMap, format, string::String, vec::Vec};
 use history::History;
+use index::Lost;
 use read::{Cursor, Sealed};
 use window::Window;
 
@@ -48,6 +49,8 @@ use window::Window;
 pub(crate) trait View: Clone {
     /// The kind of log this is a view of.
     const KIND: root::Kind;
+    /// The state of a log of which nothing is known.
+    fn blank() -> Self;
     /// The state saved in these bytes.
     fn restore(options: &[u8], saved: &[u8]) -> Option<Self>;
     /// The state as bytes.
@@ -112,6 +115,8 @@ pub(crate) struct RecordLog<H: Host, V: View> {
     writer: Option<Writer<H>>,
     /// What a read-only open found.
     damage: Vec<Damage>,
+    /// Positions that missing files held.
+    lost: Vec<Lost>,
     clean: bool,
 }
 

@@ -5,6 +5,7 @@
 //! synced, leftovers are removed. Only then is anything served.
 
 use super::history::{FIRST_FRAME, History, remove};
+use super::index::Lost;
 use super::life::{self, Files};
 use super::recovery::{self, NewestVerdict, Verdict};
 use super::scan::{Bad, Scanner};
@@ -12,10 +13,10 @@ use super::survey::{Survey, promised};
 use super::window::read_failed;
 use super::write::SegmentFile;
 use super::{RecordLog, View, Waiting, Writer, failed, place_name};
-use crate::error::{Damage, Error, Result, Token};
+use crate::error::{Bounds, Damage, Error, Result, Token};
 use crate::format::frame::{Kind, Place};
 use crate::format::root::{Root, State};
-use crate::format::segment::SegmentHeader;
+use crate::format::segment::{SegmentHeader, SegmentRange};
 use crate::storage::{File, Host};
 use crate::types::Mode;
 use alloc::{format, string::String, vec::Vec};
@@ -91,7 +92,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
         let version = life::begin(&host, name, &root)?;
         let place = life::place(&root, 1);
         let epoch = host.draw();
-        let new = SegmentFile::first::<H, V>(&host, name, place, epoch, create)?;
+        let new = SegmentFile::first(&host, name, place, epoch, create)?;
         life::commit(&host, name, version, &root)?;
         let tip = new.history.tip.address();
         Ok(RecordLog {
@@ -117,6 +118,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
                 dying: Vec::new(),
             }),
             damage: Vec::new(),
+            lost: Vec::new(),
             clean: true,
             host,
         })
@@ -164,7 +166,9 @@ impl<H: Host, V: View> RecordLog<H, V> {
                 header: false,
                 frames: first.is_ok() || scanner.next_header(8)?.is_some(),
                 torn,
-                follows: spare.is_none() && i > 0 && files.segments.get(i - 1) == Some(&number.saturating_sub(1)),
+                follows: spare.is_none()
+                    && i > 0
+                    && files.segments.get(i - 1) == Some(&number.saturating_sub(1)),
             };
             if recovery::newest(facts) != NewestVerdict::Spare {
                 let mut error = damaged(&file_name, 0, "the header of a segment is damaged");
@@ -192,9 +196,10 @@ impl<H: Host, V: View> RecordLog<H, V> {
                 let Some(bad) = &newest.bad else {
                     // Nothing stands there, but the token says that something should.
                     let last = Token { log: tip.place.log, frame: tip.number, check: tip.chain };
-                    return Err(expect.map_or(damaged(&newest.name, tip.offset, "frames are missing"), |_| {
-                        Error::RolledBack(last)
-                    }));
+                    return Err(expect
+                        .map_or(damaged(&newest.name, tip.offset, "frames are missing"), |_| {
+                            Error::RolledBack(last)
+                        }));
                 };
                 if let Some(version) = bad.version {
                     return Err(Error::UnknownFormat(version.into()));
@@ -235,6 +240,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
             waiting: Waiting::default(),
             writer: None,
             damage: Vec::new(),
+            lost: Vec::new(),
             clean,
         };
         log.find_older(&files)?;
@@ -395,6 +401,8 @@ impl<H: Host, V: View> RecordLog<H, V> {
         let dead = log.dead_by_rewind()?;
         log.older.retain(|n| !dead.contains(n));
         log.damage.extend(root_damage);
+        let size = log.next();
+        log.damage = log.damage.drain(..).map(|damage| damage.within(size)).collect();
         Ok(log)
     }
 
@@ -461,7 +469,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
         if history.header.segment != number {
             // The newest header is gone: what it would have retained is what the one before did, and that one.
             let earlier = history.header.segment;
-            history.retained.push(crate::format::segment::SegmentRange { first: earlier, last: earlier });
+            history.retained.push(SegmentRange { first: earlier, last: earlier });
         }
         let missing: Vec<_> = super::history::ranges(
             (history.retained.iter().flat_map(|r| r.first..=r.last.min(r.first.saturating_add(1 << 20))))
@@ -484,7 +492,35 @@ impl<H: Host, V: View> RecordLog<H, V> {
         let mut log = Self::assemble(host, name, root, newest, files)?;
         log.clean = false;
         log.damage = damage;
+        for gone in missing {
+            log.lose_segments(gone)?;
+        }
         Ok(log)
+    }
+
+    /// Works out which positions missing segments held: from the end of the one before, or what they may have superseded
+    /// of it, to the floor of the one behind.
+    fn lose_segments(&mut self, gone: SegmentRange) -> Result<()> {
+        let end = self.owned_below(gone.last)?;
+        let after = self.after(gone.last)?;
+        let start = match after {
+            Some(after) if gone.first == gone.last && self.older.first().is_some_and(|n| *n < gone.first) => {
+                after.low.min(self.before(gone.first, 8)?.view.next())
+            }
+            // Nothing older, or a lost header that would tell what was superseded.
+            _ => self.view().boundary(),
+        };
+        let bounds = Bounds { start: start.max(self.view().boundary()).min(end), end };
+        let file = self.segment_name(gone.first);
+        let damage = Damage {
+            lowest: (bounds.start < bounds.end).then_some(bounds.start),
+            next: (bounds.start < bounds.end && end < self.view().next()).then_some(end),
+            ..super::read::missing(&file)
+        };
+        self.damage.retain(|d| d.file != file);
+        self.damage.push(damage.clone());
+        self.lost.push(Lost { bounds, damage });
+        Ok(())
     }
 
     pub(super) fn segment_name(&self, number: u64) -> String {
@@ -521,7 +557,9 @@ fn read_strictly<F: File, V: View>(
     let bad = loop {
         match scanner.frame_at(history.tip.offset)? {
             Ok(frame) => {
-                if history.follows(&frame.header) && history.apply(&frame.header, frame.offset, Some(&frame.payload)) {
+                if history.follows(&frame.header)
+                    && history.apply(&frame.header, frame.offset, Some(&frame.payload))
+                {
                     continue;
                 }
                 // It verifies, but not here in the history: no tear makes such a frame.
@@ -554,7 +592,9 @@ fn from_last_index<F: File, V: View>(
     header: &SegmentHeader,
 ) -> Result<Option<History<V>>> {
     let Some(last) = scanner.last_index()? else { return Ok(None) };
-    let Some(mut history) = History::<V>::at_index(header.clone(), &last, scanner.place) else { return Ok(None) };
+    let Some(mut history) = History::<V>::at_index(header.clone(), &last, scanner.place) else {
+        return Ok(None);
+    };
     let promise = last.header.promise;
     let promised = if promise.segment == scanner.place.segment { promise.offset } else { 0 };
     if promised < FIRST_FRAME || promised > last.offset {
@@ -563,14 +603,17 @@ fn from_last_index<F: File, V: View>(
     let (mut offset, mut before) = (promised, None);
     while offset < last.offset {
         let Ok(frame) = scanner.frame_at(offset)? else { return Ok(None) };
-        let follows = before.is_none_or(|(number, chain)| frame.header.number == number + 1 && frame.header.previous == chain);
+        let follows = before.is_none_or(|(number, chain)| {
+            frame.header.number == number + 1 && frame.header.previous == chain
+        });
         if !follows {
             return Ok(None);
         }
         before = Some((frame.header.number, frame.header.chain));
         offset = frame.end();
     }
-    let joins = before.is_none_or(|(number, chain)| last.header.number == number + 1 && last.header.previous == chain);
+    let joins = before
+        .is_none_or(|(number, chain)| last.header.number == number + 1 && last.header.previous == chain);
     if offset != last.offset || !joins {
         return Ok(None);
     }

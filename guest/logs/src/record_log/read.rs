@@ -3,9 +3,9 @@
 //! The owner of a position is the last segment whose floor is not above it; floors of the segments that hold anything
 //! ascend. Within a segment the index names a run, and the frames of a run are walked from its start.
 
+use super::history::History;
 use super::index::{Entry, Index};
 use super::items::{BadPart, FrameItems, Source};
-use super::history::History;
 use super::scan::Scanner;
 use super::survey::{After, Survey};
 use super::window::read_failed;
@@ -117,7 +117,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
 
     /// The history at the end of the segment before this one, as far as it can be known; `depth` bounds how many
     /// segments with damaged headers are read for it.
-    fn before(&self, number: u64, depth: u32) -> Result<History<V>> {
+    pub(super) fn before(&self, number: u64, depth: u32) -> Result<History<V>> {
         let at = self.older.partition_point(|n| *n < number);
         let segment = at.checked_sub(1).and_then(|at| self.older.get(at)).copied();
         if let (Some(segment), Some(depth)) = (segment, depth.checked_sub(1)) {
@@ -158,7 +158,8 @@ impl<H: Host, V: View> RecordLog<H, V> {
         let size = file.size().map_err(|e| read_failed(&name, e))?;
         let Ok(frame) = Scanner::new(&file, &name, next, size).frame_at(0)? else { return Ok(None) };
         let history = History::<V>::begin(&frame, next);
-        let after = |h: History<V>| After { next: h.view.next(), low: frame.header.low, number: frame.header.number };
+        let after =
+            |h: History<V>| After { next: h.view.next(), low: frame.header.low, number: frame.header.number };
         Ok(history.map(after))
     }
 
@@ -206,6 +207,19 @@ impl<H: Host, V: View> RecordLog<H, V> {
         Ok(log.view().boundary())
     }
 
+    /// The lowest position that a segment behind this one owns.
+    pub(super) fn owned_below(&mut self, segment: u64) -> Result<u64> {
+        if segment == self.place.segment {
+            return Ok(u64::MAX);
+        }
+        let newest = self.history.index.floor;
+        let at = self.older.partition_point(|n| *n <= segment);
+        match self.older.get(at).copied() {
+            Some(next) => Ok(self.floor(next)?.min(newest)),
+            None => Ok(newest),
+        }
+    }
+
     fn with_source<R>(
         &mut self,
         segment: u64,
@@ -239,9 +253,32 @@ impl<H: Host, V: View> RecordLog<H, V> {
         ends: &mut Vec<u32>,
         bytes: &mut Vec<u8>,
     ) -> Result<u64> {
+        let size = self.next();
+        self.try_read_frame(position, count, most, lane, ends, bytes).map_err(|error| match error {
+            Error::Damaged(damage) => Error::Damaged(damage.within(size)),
+            error => error,
+        })
+    }
+
+    fn try_read_frame(
+        &mut self,
+        position: u64,
+        count: u64,
+        most: u64,
+        lane: Lane,
+        ends: &mut Vec<u32>,
+        bytes: &mut Vec<u8>,
+    ) -> Result<u64> {
         let cursor = match self.cursor.take() {
             Some(cursor) if cursor.holds(position) => cursor,
-            other => self.seek(position, lane, other)?,
+            other => {
+                if let Some(lost) =
+                    self.lost.iter().find(|l| l.bounds.start <= position && position < l.bounds.end)
+                {
+                    return Err(Error::Damaged(lost.damage.clone()));
+                }
+                self.seek(position, lane, other)?
+            }
         };
         let (first, end) = (cursor.items.header.first, cursor.end);
         let (from, count) = (position - first, count.min(end - position));
@@ -263,20 +300,27 @@ impl<H: Host, V: View> RecordLog<H, V> {
             Some(c) if c.items.header.next() == position && position < c.end => c.items.segment,
             _ => self.owner(position)?,
         };
-        let (end_of_frames, size) = (self.history.tip.offset, self.history.view.next());
+        let end_of_frames = self.history.tip.offset;
         let newest = segment == self.place.segment;
+        // A later segment may have superseded what the index of this one still names.
+        let owned = self.owned_below(segment)?;
         let index = if newest { &self.history.index } else { &self.sealed(segment)?.index };
         let run = match index.find(position) {
-            Entry::Run(run) => run,
+            Entry::Run(run) => Run { count: run.end().min(owned).saturating_sub(run.first), ..run },
             Entry::Lost(lost) => {
                 let (lowest, next) = (Some(lost.bounds.start), Some(lost.bounds.end));
-                let next = next.filter(|n| *n < size);
                 return Err(Error::Damaged(Damage { lowest, next, ..lost.damage.clone() }));
             }
             Entry::Absent => {
                 let file = self.segment_name(segment);
                 let what = "no frame that verifies holds this position".into();
-                return Err(Error::Damaged(Damage { file, offset: 0, lowest: Some(position), next: None, what }));
+                return Err(Error::Damaged(Damage {
+                    file,
+                    offset: 0,
+                    lowest: Some(position),
+                    next: None,
+                    what,
+                }));
             }
         };
         let limit = index.limit(&run);

@@ -86,7 +86,10 @@ pub(crate) fn newest(facts: Newest) -> NewestVerdict {
 }
 
 fn first_match<V: Copy>(table: &[([Any; 4], V)], facts: [bool; 4]) -> Option<V> {
-    table.iter().find(|(row, _)| row.iter().zip(facts).all(|(p, f)| p.is_none_or(|p| p == f))).map(|(_, v)| *v)
+    table
+        .iter()
+        .find(|(row, _)| row.iter().zip(facts).all(|(p, f)| p.is_none_or(|p| p == f)))
+        .map(|(_, v)| *v)
 }
 
 #[cfg(test)]
@@ -99,7 +102,10 @@ mod tests {
     }
 
     fn row_of<V: Copy>(table: &[([Any; 4], V)], facts: [bool; 4]) -> usize {
-        table.iter().position(|(row, _)| row.iter().zip(facts).all(|(p, f)| p.is_none_or(|p| p == f))).unwrap()
+        table
+            .iter()
+            .position(|(row, _)| row.iter().zip(facts).all(|(p, f)| p.is_none_or(|p| p == f)))
+            .unwrap()
     }
 
     #[test]
@@ -129,10 +135,7 @@ mod tests {
         for [header, frames, torn, follows] in all() {
             let verdict = newest(Newest { header, frames, torn, follows });
             assert_eq!(verdict == NewestVerdict::Use, header);
-            assert_eq!(
-                verdict == NewestVerdict::Spare,
-                !header && !frames && torn && follows
-            );
+            assert_eq!(verdict == NewestVerdict::Spare, !header && !frames && torn && follows);
         }
     }
 }

@@ -120,7 +120,10 @@ impl<'a, F: File> Scanner<'a, F> {
     }
 
     /// The header at this address.
-    pub(super) fn header_at(&mut self, offset: u64) -> Result<core::result::Result<FrameHeader, HeaderError>> {
+    pub(super) fn header_at(
+        &mut self,
+        offset: u64,
+    ) -> Result<core::result::Result<FrameHeader, HeaderError>> {
         let (place, mut bytes) = (self.place, [0; HEADER]);
         let have = self.get(offset, HEADER)?;
         bytes[..have.len()].copy_from_slice(have);
@@ -142,7 +145,11 @@ impl<'a, F: File> Scanner<'a, F> {
 
     /// The same; passes every part on that was checked. Of a frame without block table nothing is passed on unless all
     /// of it verifies.
-    pub(super) fn copy_frame(&mut self, offset: u64, sink: Sink<'_>) -> Result<core::result::Result<Frame, Bad>> {
+    pub(super) fn copy_frame(
+        &mut self,
+        offset: u64,
+        sink: Sink<'_>,
+    ) -> Result<core::result::Result<Frame, Bad>> {
         let (log, place, size) = (self.place.log, self.place, self.size);
         let header = match self.header_at(offset)? {
             Ok(header) => header,
@@ -192,7 +199,8 @@ impl<'a, F: File> Scanner<'a, F> {
                 }
             }
         }
-        let (end, len) = (start + u64::from(header.body), header.len() - HEADER as u64 - u64::from(header.body));
+        let (end, len) =
+            (start + u64::from(header.body), header.len() - HEADER as u64 - u64::from(header.body));
         let bytes = self.get(end, len as usize)?;
         if bytes.len() as u64 == len && is_end(bytes) {
             sink(end, bytes)?;
@@ -274,7 +282,7 @@ impl<'a, F: File> Scanner<'a, F> {
         let (place, Some(at)) = (self.place, self.size.checked_sub(TRAILER as u64)) else { return Ok(None) };
         let last = self.get(at, TRAILER)?;
         let trailer = <&[u8; TRAILER]>::try_from(last).ok().and_then(|last| read_trailer(last, place));
-        Ok(trailer.filter(|(_, offset)| *offset < at && offset % ALIGN == 0))
+        Ok(trailer.filter(|(_, offset)| *offset < at && offset.is_multiple_of(ALIGN)))
     }
 
     /// The last frame, if it has an index and verifies and ends where the data ends.

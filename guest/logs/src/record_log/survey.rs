@@ -6,6 +6,7 @@
 
 use super::View;
 use super::history::History;
+use super::index::Index;
 use super::items::{FrameItems, Source};
 use super::scan::{Bad, Scanner};
 use super::window::Window;
@@ -54,6 +55,8 @@ pub(super) struct Survey<V> {
     sealed: bool,
     after: Option<After>,
     gap: Option<Gap>,
+    /// The state was guessed; the next checkpoint tells it.
+    blank: bool,
 }
 
 impl<V: View> Survey<V> {
@@ -66,7 +69,8 @@ impl<V: View> Survey<V> {
         after: Option<After>,
     ) -> Result<Self> {
         let (damage, gap) = (Vec::new(), None);
-        let mut survey = Survey { history: None, damage, offset: 0, torn: false, sealed, after, gap };
+        let mut survey =
+            Survey { history: None, damage, offset: 0, torn: false, sealed, after, gap, blank: false };
         match scanner.frame_at(0)? {
             Ok(frame) => {
                 survey.history = History::begin(&frame, scanner.place);
@@ -76,27 +80,27 @@ impl<V: View> Survey<V> {
                 }
             }
             Err(bad) => {
-                survey.report(scanner, 0, None, "the header of a segment is damaged");
                 survey.offset = bad.behind();
-                survey.gap = Some(Gap { offset: 0, what: bad.what });
-                // Reported already, so the frame that ends the gap must not report it again.
-                survey.damage.pop();
+                survey.gap = Some(Gap { offset: 0, what: "the header of a segment is damaged" });
             }
         }
         if survey.history.is_none() {
-            survey.history = before.map(|mut history| {
-                let next = history.view.next();
-                history.index = super::index::Index::new(next, history.tip.number.saturating_add(1));
-                history.tip.low = NONE;
-                history.tip.place = scanner.place;
-                history.tip.offset = 0;
-                history
-            });
+            survey.blank = before.is_none();
+            let mut history = before.unwrap_or_else(|| History::blank(scanner.place));
+            history.index = Index::new(history.view.next(), history.tip.number.saturating_add(1));
+            (history.tip.low, history.tip.place, history.tip.offset) = (NONE, scanner.place, 0);
+            survey.history = Some(history);
         }
         Ok(survey)
     }
 
-    fn report<F: File>(&mut self, scanner: &Scanner<'_, F>, offset: u64, lost: Option<(u64, Option<u64>)>, what: &str) {
+    fn report<F: File>(
+        &mut self,
+        scanner: &Scanner<'_, F>,
+        offset: u64,
+        lost: Option<(u64, Option<u64>)>,
+        what: &str,
+    ) {
         let (lowest, next) = lost.map_or((None, None), |(lowest, next)| (Some(lowest), next));
         self.damage.push(Damage { file: scanner.file_name(), offset, lowest, next, what: what.into() });
     }
@@ -154,28 +158,32 @@ impl<V: View> Survey<V> {
             return Ok(());
         }
         let mut window = Window::default();
-        let mut source =
-            Source { file: scanner.file, name: scanner.name, place: scanner.place, window: &mut window, ahead: 0 };
+        let mut source = Source {
+            file: scanner.file,
+            name: scanner.name,
+            place: scanner.place,
+            window: &mut window,
+            ahead: 0,
+        };
         match FrameItems::open(&mut source, bad.offset, header.clone())? {
             Err(_) => {
                 let lost = (header.count > 0).then(|| (header.first, Some(header.next())));
                 self.report(scanner, offset, lost, bad.what);
             }
             Ok(items) => {
-                let mut behind = 0;
+                let mut named = Vec::new();
                 for part in &bad.failing {
-                    let stretch = match items.first_bad(&mut source, part.start)? {
-                        Some(item) => Some(items.stretch(&mut source, item)?.0),
-                        None => None,
-                    };
-                    match stretch {
-                        Some(stretch) if stretch.start < behind => {} // named already
-                        Some(stretch) => {
-                            behind = stretch.end;
+                    let stretches = items.stretches(&mut source, part.start)?;
+                    if stretches.is_empty() {
+                        self.report(scanner, part.start, None, bad.what);
+                    }
+                    for stretch in stretches {
+                        // Neighbouring blocks may cost the same items.
+                        if !named.contains(&stretch) {
                             let lost = (header.first + stretch.start, Some(header.first + stretch.end));
                             self.report(scanner, part.start, Some(lost), bad.what);
+                            named.push(stretch);
                         }
-                        None => self.report(scanner, part.start, None, bad.what),
                     }
                 }
             }
@@ -257,6 +265,13 @@ impl<V: View> Survey<V> {
         bridged: bool,
     ) {
         let Some(history) = self.history.as_mut() else { return };
+        if self.blank
+            && header.kind.has_index()
+            && let Some(body) = payload.and_then(IndexBody::decode)
+            && let Some(view) = V::restore(&history.header.options, &body.checkpoint.view)
+        {
+            (history.view, self.blank) = (view, false);
+        }
         let follows = bridged || history.follows(header);
         let fits = history.apply(header, offset, payload);
         if !fits {
@@ -316,7 +331,7 @@ impl<V: View> Survey<V> {
     fn flipped<F: File>(&mut self, scanner: &Scanner<'_, F>, header: &FrameHeader, offset: u64, what: &str) {
         match header.kind {
             kind if kind.has_items() => {
-                let lost = (header.count > 0).then(|| (header.first, None));
+                let lost = (header.count > 0).then_some((header.first, None));
                 self.lose(scanner, header.first, header.next(), offset, lost, what);
             }
             Kind::Meta => self.report(scanner, offset, None, what),

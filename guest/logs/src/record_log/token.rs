@@ -38,7 +38,9 @@ impl<H: Host, V: View> RecordLog<H, V> {
             let segment = self.older.get(middle).copied().unwrap_or_default();
             if self.sealed(segment)?.index.first_number <= number { low = middle + 1 } else { high = middle }
         }
-        let Some(segment) = low.checked_sub(1).and_then(|at| self.older.get(at)).copied() else { return Ok(None) };
+        let Some(segment) = low.checked_sub(1).and_then(|at| self.older.get(at)).copied() else {
+            return Ok(None);
+        };
         let place = Place { segment, ..self.place };
         let sealed = self.sealed(segment)?;
         let start = sealed.index.runs.iter().filter(|r| r.number <= number).max_by_key(|r| r.number);

@@ -49,7 +49,8 @@ impl<H: Host, V: View> Verify<H, V> {
             }
         }
         // What the survey of the newest segment will find again is left to it.
-        let mut damage: Vec<Damage> = log.damage.iter().filter(|d| d.file != log.file_name).cloned().collect();
+        let mut damage: Vec<Damage> =
+            log.damage.iter().filter(|d| d.file != log.file_name).cloned().collect();
         let files = life::Files::list(host, name, log.place.log, log.place.generation)?;
         damage.extend(files.strays.into_iter().map(|file| Damage {
             what: "a file that does not belong to this log".into(),
@@ -95,6 +96,7 @@ impl<H: Host, V: View> Verify<H, V> {
         let size = file.size().map_err(|e| read_failed(&name, e))?;
         let before = self.before.as_ref().map(|(history, _)| history.clone());
         let survey = Survey::new(&mut scanner, before, sealed, after)?;
+        self.checked += survey.offset;
         self.current = Some(Current { number, file, name, size, survey, again });
         Ok(())
     }
@@ -127,7 +129,8 @@ impl<H: Host, V: View> Verify<H, V> {
     fn finish(&mut self, current: Current<H::File, V>) {
         let Current { number, name, survey, .. } = current;
         let whole = survey.damage.is_empty();
-        self.damage.extend(survey.damage);
+        let size = self.log.next();
+        self.damage.extend(survey.damage.into_iter().map(|damage| damage.within(size)));
         let Some(history) = survey.history else { return };
         let mut report = |offset, what: &str| {
             self.damage.push(Damage { offset, what: what.into(), ..read::missing(&name) });
@@ -227,9 +230,22 @@ impl SegmentFacts {
         let live_bytes = (live.iter())
             .map(|r| {
                 let limit = index.limit(r);
-                limit.min(bytes).saturating_sub(r.offset).min(if limit == u64::MAX { u64::MAX } else { limit })
+                limit.min(bytes).saturating_sub(r.offset).min(if limit == u64::MAX {
+                    u64::MAX
+                } else {
+                    limit
+                })
             })
             .sum();
-        SegmentFacts { file: file.into(), sealed, bytes, live_bytes, frames: 0, first, next, floor: index.floor }
+        SegmentFacts {
+            file: file.into(),
+            sealed,
+            bytes,
+            live_bytes,
+            frames: 0,
+            first,
+            next,
+            floor: index.floor,
+        }
     }
 }

@@ -45,7 +45,8 @@ impl<H: Host, V: View> RecordLog<H, V> {
         list.extend(ends.iter().flat_map(|end| end.to_le_bytes()));
         let first = self.history.view.next();
         let parts: [&[u8]; 2] = [&list, &bytes];
-        let new = NewFrame { kind: Kind::Append, first, count: ends.len() as u32, parts: &parts, kept: false };
+        let new =
+            NewFrame { kind: Kind::Append, first, count: ends.len() as u32, parts: &parts, kept: false };
         let outcome = self.write_frame(&new);
         match &outcome {
             // Keep the memory for the next ones.

@@ -60,7 +60,8 @@ impl Window {
         if !held {
             let goes_on = inside && offset - self.start <= self.bytes.len() as u64 && !self.bytes.is_empty();
             self.ahead = if goes_on { self.ahead.saturating_mul(4) } else { FIRST_AHEAD }.min(most);
-            let want = u32::try_from(len.max(self.ahead)).map_err(|_| Error::Other("read too large".into()))?;
+            let want =
+                u32::try_from(len.max(self.ahead)).map_err(|_| Error::Other("read too large".into()))?;
             self.bytes.clear();
             let bytes = file.read(offset, want).map_err(|e| read_failed(name, e))?;
             if bytes.len() > want as usize {

@@ -51,7 +51,7 @@ pub(crate) struct Ticket<H: Host> {
 
 impl<F: File, V: View> SegmentFile<F, V> {
     /// The first segment of a new log.
-    pub(super) fn first<H: Host<File = F>, W>(
+    pub(super) fn first<H: Host<File = F>>(
         host: &H,
         log: &str,
         place: Place,
@@ -148,7 +148,9 @@ impl<H: Host, V: View> RecordLog<H, V> {
         self.shut();
         let name = &self.file_name;
         Err(match failed(what, name, error) {
-            Error::OutOfSpace => Error::Storage(alloc::format!("{what} {name}: no space, although it was claimed")),
+            Error::OutOfSpace => {
+                Error::Storage(alloc::format!("{what} {name}: no space, although it was claimed"))
+            }
             error => error,
         })
     }
@@ -166,8 +168,11 @@ impl<H: Host, V: View> RecordLog<H, V> {
 
     /// Space that must stay free behind every ordinary frame: for frames that prune, finish a segment, seal the log.
     fn kept_back(&self) -> u64 {
-        4096 + 3 * (HEADER as u64 + 512 + 24 * self.history.retained.len() as u64
-            + MAX_RUN * (1 + self.history.index.runs.len() as u64))
+        4096 + 3
+            * (HEADER as u64
+                + 512
+                + 24 * self.history.retained.len() as u64
+                + MAX_RUN * (1 + self.history.index.runs.len() as u64))
     }
 
     fn claim(&mut self, len: u64, kept: bool) -> Result<()> {
@@ -341,12 +346,15 @@ impl<H: Host, V: View> RecordLog<H, V> {
             promise: self.history.tip.address(),
             ..fields(Kind::Header, self.history.tip.number, self.history.tip.chain)
         };
-        let new = match SegmentFile::write(file, name, next, header, fields, self.history.view.clone(), fill) {
+        let new = match SegmentFile::write(file, name, next, header, fields, self.history.view.clone(), fill)
+        {
             Ok(new) => new,
             Err(error) => {
                 self.shut();
                 return Err(match error {
-                    Error::OutOfSpace => Error::Storage("no space for a segment header, although it was claimed".into()),
+                    Error::OutOfSpace => {
+                        Error::Storage("no space for a segment header, although it was claimed".into())
+                    }
                     error => error,
                 });
             }

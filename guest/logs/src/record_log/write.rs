@@ -21,6 +21,8 @@ use alloc::{string::String, vec::Vec};
 const FILL_STEP: u64 = 4 << 20;
 /// Zeros written ahead at first.
 const FIRST_FILL: u64 = 64 << 10;
+/// Bytes that stay free for small frames.
+const SPARE: u64 = 4096;
 /// Most bytes of a segment header's payload.
 const MAX_CHECKPOINT: u64 = 64 << 10;
 
@@ -168,11 +170,9 @@ impl<H: Host, V: View> RecordLog<H, V> {
 
     /// Space that must stay free behind every ordinary frame: for frames that prune, finish a segment, seal the log.
     fn kept_back(&self) -> u64 {
-        4096 + 3
-            * (HEADER as u64
-                + 512
-                + 24 * self.history.retained.len() as u64
-                + MAX_RUN * (1 + self.history.index.runs.len() as u64))
+        let (retained, runs) = (self.history.retained.len() as u64, self.history.index.runs.len() as u64);
+        let index = HEADER as u64 + 512 + 24 * retained + MAX_RUN * (1 + runs);
+        SPARE + 3 * index
     }
 
     fn claim(&mut self, len: u64, kept: bool) -> Result<()> {

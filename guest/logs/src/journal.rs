@@ -2,144 +2,24 @@
 //! rewound from the back. A thin view over the record log; `wit/journal.wit` says what each operation promises.
 //!
 //! Format: items are `append` frames with their positions; a rewind is a `truncate` frame without items; pruning and
-//! starting at a position are `meta` frames with a postcard [`Change`]. The view's checkpoint is a postcard [`State`],
-//! the fixed options are a postcard [`Fixed`].
+//! starting at a position are `meta` frames with a postcard `state::Change`. The view's checkpoint is a postcard
+//! `state::State`, the fixed options are a postcard `options::Fixed`.
 
-use crate::error::{Bounds, Error, Limit, Result, Token};
-use crate::format::frame::{FrameHeader, Kind};
-use crate::format::{MAX_BATCH, MAX_COUNT, MAX_ITEM, root};
-use crate::record_log::{self, Create, Lane, NewFrame, RecordLog, Request, Ticket, View};
+mod options;
+mod state;
+
+pub use options::{ITEMS_PER_SECTION, Options, SEGMENT_BYTES, SEGMENT_BYTES_RANGE, WRITE_BUFFER};
+
+use crate::error::{Bounds, Error, Result, Token};
+use crate::format::frame::Kind;
+use crate::format::root;
+use crate::limits::{check_batch, check_item, check_room};
+use crate::record_log::{self, Create, Lane, NewFrame, RecordLog, Request, Ticket};
 use crate::storage::Host;
 use crate::types::{Batch, Items, Limits, Mode};
-use alloc::{format, vec::Vec};
-use serde::{Deserialize, Serialize};
-
-/// Items in a section, by default.
-pub const ITEMS_PER_SECTION: u64 = 65_536;
-/// Size of a full segment, by default.
-pub const SEGMENT_BYTES: u64 = 16 << 20;
-/// Bytes of single appends that may wait in memory, by default.
-pub const WRITE_BUFFER: u32 = 64 << 10;
-/// Smallest and largest size of a full segment.
-pub const SEGMENT_BYTES_RANGE: core::ops::RangeInclusive<u64> = 64 << 10..=1 << 30;
-
-/// How to open a journal; `wit/journal.wit` says what each option means.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Create, open, either, or read only.
-    pub mode: Mode,
-    /// Start fully pruned at this position.
-    pub start_at: Option<u64>,
-    /// Refuse a log whose history does not contain this.
-    pub expect: Option<Token>,
-    /// Fixed: items in a section.
-    pub items_per_section: Option<u64>,
-    /// Fixed: size of a full segment.
-    pub segment_bytes: Option<u64>,
-    /// Fixed: compress frames; not in this version.
-    pub compression: Option<bool>,
-    /// Fixed: sync each section as it fills up.
-    pub sync_sections: Option<bool>,
-    /// Bytes of single appends that may wait in memory.
-    pub write_buffer: Option<u32>,
-    /// How long to wait for another writer.
-    pub lock_wait_ms: u32,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Options {
-            mode: Mode::OpenOrCreate,
-            start_at: None,
-            expect: None,
-            items_per_section: None,
-            segment_bytes: None,
-            compression: None,
-            sync_sections: None,
-            write_buffer: None,
-            lock_wait_ms: 0,
-        }
-    }
-}
-
-/// The fixed options, as stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Fixed {
-    items_per_section: u64,
-    sync_sections: bool,
-    compression: bool,
-}
-
-/// The view's state: what a checkpoint saves.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct State {
-    size: u64,
-    boundary: u64,
-}
-
-/// A change of the state that is not about items.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-enum Change {
-    /// Everything below is pruned.
-    Prune(u64),
-    /// The journal is empty and goes on at this position.
-    Start(u64),
-}
-
-impl View for State {
-    const KIND: root::Kind = root::Kind::Journal;
-
-    fn blank() -> Self {
-        State::default()
-    }
-
-    fn restore(_: &[u8], saved: &[u8]) -> Option<Self> {
-        match postcard::take_from_bytes::<State>(saved) {
-            Ok((state, [])) if state.boundary <= state.size => Some(state),
-            _ => None,
-        }
-    }
-
-    fn save(&self) -> Vec<u8> {
-        postcard::to_allocvec(self).unwrap_or_default() // cannot fail: two numbers
-    }
-
-    fn next(&self) -> u64 {
-        self.size
-    }
-
-    fn boundary(&self) -> u64 {
-        self.boundary
-    }
-
-    fn items(&mut self, frame: &FrameHeader) -> bool {
-        let fits = match frame.kind {
-            Kind::Append => frame.first == self.size,
-            Kind::Truncate => self.boundary <= frame.first && frame.first <= self.size,
-            _ => false,
-        };
-        if fits {
-            self.size = frame.next();
-        }
-        fits
-    }
-
-    fn meta(&mut self, change: &[u8]) -> bool {
-        match postcard::take_from_bytes::<Change>(change) {
-            Ok((Change::Prune(to), [])) if self.boundary <= to && to <= self.size => self.boundary = to,
-            Ok((Change::Start(at), [])) if self.boundary == self.size && at >= self.size => {
-                (self.size, self.boundary) = (at, at);
-            }
-            _ => return false,
-        }
-        true
-    }
-
-    fn skip_to(&mut self, next: u64) {
-        self.size = next;
-        self.boundary = self.boundary.min(next);
-    }
-}
+use alloc::vec::Vec;
+use options::{Fixed, differ, fixed_of};
+use state::{Change, State};
 
 /// A replay under way: shows the journal as it was when it was begun.
 #[derive(Clone, Debug)]
@@ -162,30 +42,6 @@ pub struct Journal<H: Host> {
     /// Rewinds so far, and for those that matter to some replay: number and position, both ascending.
     rewinds: u64,
     rewound: Vec<(u64, u64)>,
-}
-
-fn differ<T: core::fmt::Display + PartialEq>(name: &str, asked: Option<T>, is: T) -> Result<()> {
-    match asked {
-        Some(asked) if asked != is => {
-            Err(Error::OptionsDiffer(format!("{name}: the log has {is}, asked for {asked}")))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// The options as stored; the defaults if damage hides them, which only a read-only open lets pass.
-fn fixed_of(options: &[u8]) -> Result<Fixed> {
-    if options.is_empty() {
-        return Ok(Fixed { items_per_section: ITEMS_PER_SECTION, sync_sections: true, compression: false });
-    }
-    match postcard::take_from_bytes::<Fixed>(options) {
-        Ok((fixed, [])) if fixed.items_per_section > 0 => Ok(fixed),
-        _ => Err(Error::Other("the options of the log make no sense".into())),
-    }
-}
-
-fn is_start(view: &State, at: u64) -> bool {
-    view.boundary == view.size && at >= view.size
 }
 
 impl<H: Host> Journal<H> {
@@ -227,7 +83,7 @@ impl<H: Host> Journal<H> {
                 differ("compression", options.compression, has.compression)?;
                 differ("segment-bytes", options.segment_bytes, header.segment_bytes)?;
                 match options.start_at {
-                    Some(at) if !is_start(view, at) => Err(Error::Exists),
+                    Some(at) if !view.may_start_at(at) => Err(Error::Exists),
                     _ => Ok(()),
                 }
             },
@@ -568,35 +424,6 @@ impl<H: Host> Journal<H> {
         let waiting = if self.log.check_writable().is_ok() { self.log.flush() } else { Ok(()) };
         let closed = self.log.close();
         waiting.and(closed)
-    }
-}
-
-fn check_item(len: u64) -> Result<()> {
-    too_large(Limit::ItemSize, MAX_ITEM, len)
-}
-
-fn too_large(what: Limit, allowed: u64, got: u64) -> Result<()> {
-    if got > allowed { Err(Error::TooLarge { what, allowed, got }) } else { Ok(()) }
-}
-
-fn check_batch(count: u64, lens: impl Iterator<Item = u64>) -> Result<()> {
-    if count == 0 {
-        return Err(Error::InvalidArgument("items: a batch has at least one".into()));
-    }
-    too_large(Limit::BatchCount, MAX_COUNT, count)?;
-    let mut total = 0;
-    for len in lens {
-        check_item(len)?;
-        total += len;
-    }
-    too_large(Limit::BatchSize, MAX_BATCH, total)
-}
-
-/// Positions end before `u64::MAX`.
-fn check_room(next: u64, count: u64) -> Result<()> {
-    match next.checked_add(count) {
-        Some(end) if end < u64::MAX => Ok(()),
-        _ => Err(Error::InvalidArgument("items: no positions left".into())),
     }
 }
 

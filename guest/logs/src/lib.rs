@@ -1,4 +1,10 @@
-//! Durable logs over a small storage trait.
+//! Durable logs over a small storage trait: the library inside the Annals component.
+//!
+//! [`storage`] is what a log needs from outside, [`format`] is every byte it writes, [`journal`] is a log, [`admin`] looks
+//! at any log. In between, the record log (private) keeps frames in files and finds them again after a crash.
+//!
+//! No operating system, no unsafe code, no threads: whoever gives it storage decides where it runs. What the storage
+//! answers is not trusted, and neither are the bytes it returns.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -10,6 +16,7 @@ pub mod admin;
 pub mod error;
 pub mod format;
 pub mod journal;
+mod limits;
 mod record_log;
 pub mod storage;
 pub mod types;

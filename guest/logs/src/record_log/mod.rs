@@ -1,6 +1,6 @@
 //! The record log: segments of frames in files, the substrate of all five logs. Only this module touches files.
 //!
-//! A log is opened ([`open`]), read ([`read`]) and written ([`write`]) through a [`RecordLog`], which knows positions
+//! A log is opened ([`mod@open`]), read ([`mod@read`]) and written ([`mod@write`]) through a [`RecordLog`], which knows positions
 //! and items but not what a log makes of them: that is its [`View`], a small state that frames change and that
 //! checkpoints save. Opening rebuilds the view from the newest segment alone.
 //!
@@ -18,6 +18,8 @@ mod life;
 mod open;
 mod read;
 mod recovery;
+mod repair;
+mod salvage;
 mod scan;
 mod survey;
 mod token;

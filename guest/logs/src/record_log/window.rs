@@ -1,7 +1,7 @@
 //! A window on a file: the bytes read last, so that neighbouring small reads cost one call.
 //!
-//! What the storage answers is checked: more bytes than asked for is an error. Bytes past the end of the file read as
-//! zeros, which is what the recovery rules take missing bytes for; [`Window::size`] tells where that begins.
+//! What the storage answers is checked: more bytes than asked for is an error. Fewer bytes come
+//! back only where the file ends; what that means is up to the reader.
 
 use crate::error::{Error, Result};
 use crate::storage::{File, StorageError};

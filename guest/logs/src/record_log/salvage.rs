@@ -1,0 +1,170 @@
+//! Opening for reading only: no lock, no change, and no refusal where something can still be read.
+
+use super::history::{ranges, remove};
+use super::index::Lost;
+use super::life::{self, Files};
+use super::open::{Newest, Request, damaged};
+use super::recovery::Verdict;
+use super::scan::Scanner;
+use super::survey::Survey;
+use super::window::read_failed;
+use super::{RecordLog, View, place_name, read};
+use crate::error::{Bounds, Damage, Error, Result};
+use crate::format::names::{self, FileName};
+use crate::format::root::{Root, State};
+use crate::format::segment::SegmentRange;
+use crate::storage::{File, Host};
+use alloc::vec::Vec;
+
+impl<H: Host, V: View> RecordLog<H, V> {
+    pub(super) fn open_read_only(host: H, name: &str, request: &Request<'_, V>) -> Result<Self> {
+        // A writer may be at work: what looks damaged is looked at twice.
+        let first = Self::read_only_once(host.clone(), name, request);
+        let log = match first {
+            Ok(log) if log.damage.is_empty() => log,
+            Err(error @ (Error::NotFound | Error::OtherKind(_))) => return Err(error),
+            _ => Self::read_only_once(host, name, request)?,
+        };
+        (request.accept)(&log.history.header, log.view())?;
+        Ok(log)
+    }
+
+    fn read_only_once(host: H, name: &str, request: &Request<'_, V>) -> Result<Self> {
+        let (root, root_damage) = Self::root_or_guess(&host, name)?;
+        if root.kind != V::KIND {
+            return Err(Error::OtherKind(root.kind.name().into()));
+        }
+        let mut log = match Self::newest(&host, name, &root, request.expect) {
+            Ok((newest, files, _)) => Self::assemble(host.clone(), name, &root, newest, files),
+            Err(error) => Err(error),
+        };
+        if let Err(Error::Damaged(damage)) = &log {
+            log = Self::salvage(host, name, &root, damage.clone());
+        }
+        let mut log = log?;
+        log.check_token(request.expect)?;
+        let dead = log.dead_by_rewind()?;
+        log.older.retain(|n| !dead.contains(n));
+        log.damage.extend(root_damage);
+        let size = log.next();
+        log.damage = log.damage.drain(..).map(|damage| damage.within(size)).collect();
+        Ok(log)
+    }
+
+    /// The root; if its cell cannot be read, what the names of the files say, if they agree.
+    fn root_or_guess(host: &H, name: &str) -> Result<(Root, Option<Damage>)> {
+        let error = match life::read_root(host, name) {
+            Ok(Some(rooted)) if rooted.root.state == State::Live => return Ok((rooted.root, None)),
+            Ok(Some(_)) => return Err(Error::NotFound),
+            Ok(None) => match life::file_names(host, name)?.into_iter().next() {
+                Some(file) => damaged(&file, 0, "a file of a log that has no root cell"),
+                None => return Err(Error::NotFound),
+            },
+            Err(error) => error,
+        };
+        let damage = match &error {
+            Error::Damaged(damage) => damage.clone(),
+            Error::Storage(what) => {
+                let (file, what) = (names::root(name), what.clone());
+                Damage { file, offset: 0, lowest: None, next: None, what }
+            }
+            _ => return Err(error),
+        };
+        let mut logs: Vec<(u128, u64)> = Vec::new();
+        for text in life::file_names(host, name)? {
+            if let Some(file) = FileName::parse(&text) {
+                logs.push((file.id, file.generation));
+            }
+        }
+        logs.dedup();
+        match logs[..] {
+            [(id, generation)] => {
+                Ok((Root { state: State::Live, kind: V::KIND, id, generation }, Some(damage)))
+            }
+            _ => Err(error),
+        }
+    }
+
+    /// A damaged log, as far as it can be read.
+    fn salvage(host: H, name: &str, root: &Root, found: Damage) -> Result<Self> {
+        let files = Files::list(&host, name, root.id, root.generation)?;
+        let mut before = None;
+        let mut last = None;
+        // The newest two segments: the older one tells what a damaged header of the newer one does not.
+        let tail = files.segments.len().saturating_sub(2);
+        for &number in files.segments.get(tail..).unwrap_or(&[]) {
+            let place = life::place(root, number);
+            let file_name = place_name(name, place);
+            let file = host.open(&file_name).map_err(|e| read_failed(&file_name, e))?;
+            let mut scanner = Scanner::without_fill(&file, &file_name, place)?;
+            let newest = files.segments.last() == Some(&number);
+            let mut survey = Survey::<V>::new(&mut scanner, before.take(), !newest, None)?;
+            survey.run(&mut scanner)?;
+            let size = file.size().map_err(|e| read_failed(&file_name, e))?;
+            if let Some(history) = survey.history {
+                before = Some(history.clone());
+                if newest || survey.offset > 0 {
+                    last = Some((file, file_name, size, history, survey.damage, number));
+                }
+            }
+        }
+        let Some((file, name_of_file, size, mut history, mut damage, number)) = last else {
+            return Err(Error::Damaged(found));
+        };
+        if history.header.segment != number {
+            // The newest header is gone: what it would have retained is what the one before did, and that one.
+            let earlier = history.header.segment;
+            history.retained.push(SegmentRange { first: earlier, last: earlier });
+        }
+        let missing: Vec<_> = ranges(
+            (history.retained.iter().flat_map(|r| r.first..=r.last.min(r.first.saturating_add(1 << 20))))
+                .filter(|n| files.segments.binary_search(n).is_err()),
+        );
+        remove(&mut history.retained, &missing);
+        if !damage.iter().any(|d| d.file == found.file && d.offset == found.offset) {
+            damage.insert(0, found);
+        }
+        let newest = Newest {
+            file,
+            name: name_of_file,
+            size,
+            start: None,
+            spare: None,
+            history,
+            verdict: Verdict::Refuse,
+            bad: None,
+        };
+        let mut log = Self::assemble(host, name, root, newest, files)?;
+        log.clean = false;
+        log.damage = damage;
+        for gone in missing {
+            log.lose_segments(gone)?;
+        }
+        Ok(log)
+    }
+
+    /// Works out which positions missing segments held: from the end of the one before, or what they may have superseded
+    /// of it, to the floor of the one behind.
+    fn lose_segments(&mut self, gone: SegmentRange) -> Result<()> {
+        let end = self.owned_below(gone.last)?;
+        let after = self.after(gone.last)?;
+        let start = match after {
+            Some(after) if gone.first == gone.last && self.older.first().is_some_and(|n| *n < gone.first) => {
+                after.low.min(self.before(gone.first, 8)?.view.next())
+            }
+            // Nothing older, or a lost header that would tell what was superseded.
+            _ => self.view().boundary(),
+        };
+        let bounds = Bounds { start: start.max(self.view().boundary()).min(end), end };
+        let file = self.segment_name(gone.first);
+        let damage = Damage {
+            lowest: (bounds.start < bounds.end).then_some(bounds.start),
+            next: (bounds.start < bounds.end && end < self.view().next()).then_some(end),
+            ..read::missing(&file)
+        };
+        self.damage.retain(|d| d.file != file);
+        self.damage.push(damage.clone());
+        self.lost.push(Lost { bounds, damage });
+        Ok(())
+    }
+}

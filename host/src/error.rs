@@ -34,6 +34,49 @@ pub enum Limit {
     BytesStored,
 }
 
+/// What a host bounds, whatever the component does: see [`Config`](crate::Config).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Bound {
+    /// Bytes of memory of one opened log.
+    Memory,
+    /// Milliseconds of one call.
+    Time,
+    /// Bytes of all files in the storage.
+    StoredBytes,
+    /// Bytes of one file.
+    FileBytes,
+    /// Files in the storage.
+    Files,
+    /// Cells in the storage.
+    Cells,
+    /// Names of locks in the storage.
+    Locks,
+    /// Open files, syncs, locks and readers of one opened log.
+    Handles,
+    /// Bytes of one read, write or list.
+    Transfer,
+    /// Calls of the storage during one call.
+    Calls,
+}
+
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Bound::Memory => "bytes of memory for a log",
+            Bound::Time => "milliseconds for a call",
+            Bound::StoredBytes => "bytes in all files together",
+            Bound::FileBytes => "bytes in one file",
+            Bound::Files => "files",
+            Bound::Cells => "cells",
+            Bound::Locks => "names of locks",
+            Bound::Handles => "open handles for a log",
+            Bound::Transfer => "bytes for one read, write or list",
+            Bound::Calls => "calls of the storage during one call",
+        })
+    }
+}
+
 /// What is wrong with an artifact that was to be imported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -156,7 +199,17 @@ pub enum Error {
     Closed,
     /// Something else.
     Other(String),
-    /// The component trapped, ran out of a limit of the host, or answered nonsense. Its state was dropped; handles
+    /// The component reached a limit that the [`Config`](crate::Config) sets. Where it could be told so (space, files,
+    /// handles, bytes of one call), what the call's documentation says of [`OutOfSpace`](Error::OutOfSpace) and
+    /// [`Storage`](Error::Storage) holds. Where it had to be stopped (time, calls, mostly memory), its state was dropped,
+    /// and handles answer [`Closed`](Error::Closed) from now on. Other logs are not affected.
+    Limit {
+        /// Which one.
+        what: Bound,
+        /// The maximum.
+        allowed: u64,
+    },
+    /// The component trapped, or answered nonsense. Its state was dropped; handles
     /// answer [`Closed`](Error::Closed) from now on.
     Trap(Cause),
     /// The component could not be compiled, linked or started.
@@ -169,7 +222,7 @@ impl Error {
         use Error::*;
         match self {
             Damaged(_) | RolledBack(_) | UnknownFormat(_) => Class::Damage,
-            OutOfSpace | Storage(_) | Closed | Other(_) | Trap(_) | Setup(_) => Class::Storage,
+            OutOfSpace | Storage(_) | Closed | Other(_) | Limit { .. } | Trap(_) | Setup(_) => Class::Storage,
             _ => Class::Caller,
         }
     }
@@ -211,6 +264,7 @@ impl fmt::Display for Error {
             Storage(what) => write!(f, "the storage failed: {what}; see to the cause, then open the log again"),
             Closed => f.write_str("the log is closed, by a close or after a failure; open it again"),
             Other(what) => write!(f, "unexpected: {what}"),
+            Limit { what, allowed } => write!(f, "a limit of the host was reached: at most {allowed} {what}; raise it if the log is to be trusted with more, then open the log again"),
             Trap(_) => f.write_str("the log component failed and its memory was dropped; open the log again, it recovers what was handed over"),
             Setup(_) => f.write_str("the log component could not be started; check that it belongs to this version of Annals"),
         }

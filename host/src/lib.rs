@@ -17,10 +17,9 @@
 //! let token = journal.sync()?; // durable from here on
 //!
 //! assert_eq!(journal.read(1)?, b"second");
-//! for batch in journal.replay(0)? {
-//!     for (position, item) in batch?.iter() {
-//!         println!("{position}: {} bytes", item.len());
-//!     }
+//! for item in journal.items(0)? {
+//!     let item = item?;
+//!     println!("{}: {} bytes", item.position(), item.len());
 //! }
 //! journal.close()?;
 //!
@@ -34,7 +33,8 @@
 //! [`COMPONENT`] (the component itself).
 
 pub mod admin;
-mod bindings;
+pub mod bindings;
+pub mod cache;
 mod convert;
 pub mod environment;
 pub mod error;
@@ -51,7 +51,7 @@ pub use error::Error;
 pub use journal::Journal;
 pub use runtime::{Config, Runtime};
 pub use token::Token;
-pub use types::{Batch, Bounds, Damage, Items, Limits, Mode};
+pub use types::{Batch, BatchItems, Bounds, Damage, Item, Items, Limits, Mode};
 
 /// The component, as the build script made it: a WebAssembly component that exports the logs and imports
 /// `annals:storage`, `wasi:clocks/wall-clock` and `wasi:random/random`.

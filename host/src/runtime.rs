@@ -1,36 +1,63 @@
 //! The compiled component, and instances of it.
 //!
 //! Compiling takes a fraction of a second and happens once per [`Runtime`]; an instance takes microseconds. Every opened
-//! log gets an instance of its own, so a failure in one never reaches another. The component is not trusted with the
-//! host: its memory, its handles and, if asked for, its time are bounded by [`Config`].
+//! log gets an instance and a store of its own, so a failure in one never reaches another. The component is not trusted with
+//! the host: its memory, its handles, what it stores, how often it calls and, if asked for, its time are bounded by
+//! [`Config`]; whatever goes beyond is an [`Error::Limit`] for the caller.
 
 use crate::{
     admin::Admin,
     bindings::{Annals, AnnalsPre},
-    convert,
+    cache, convert,
     environment::{Clock, Random, SystemClock, SystemRandom},
-    error::{Cause, Error},
+    error::{Bound, Cause, Error},
     journal::{self, Journal},
-    limits, link,
+    limits,
+    link::{self, Overrun, Quota, quota::Accounts},
     storage::Storage,
 };
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use wasmtime::{
-    Engine, Store, StoreLimits, StoreLimitsBuilder,
+    Engine, ResourceLimiter, Store, Trap,
     component::{Component, Linker, ResourceTable},
 };
 
 /// How often the clock that bounds calls ticks.
 const TICK: Duration = Duration::from_millis(10);
 
-/// How to run the component.
+/// How to run the component, and how much of its host it may take. The defaults are far above what a log needs and far
+/// below what would hurt; beyond a maximum the answer is [`Error::Limit`], and other logs go on.
+///
+/// ```
+/// use annals::{Config, Error, Runtime, error::Bound, journal::Options, storage::Memory};
+/// use std::sync::Arc;
+///
+/// # fn main() -> Result<(), Error> {
+/// let runtime = Runtime::with_config(Config::new().stored_bytes(1 << 20))?;
+/// let log = runtime.journal(Arc::new(Memory::new()), "small", &Options::default())?;
+/// let full = loop {
+///     if let Err(error) = log.append_batch(&[[0; 1000]; 100]) {
+///         break error;
+///     }
+/// };
+/// assert_eq!(full, Error::Limit { what: Bound::StoredBytes, allowed: 1 << 20 });
+/// log.close()?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Config {
     memory_bytes: usize,
     handles: usize,
-    max_file_bytes: u64,
     call_bytes: usize,
     call_time: Option<Duration>,
+    quota: Quota,
+    cache: Option<PathBuf>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
 }
@@ -40,9 +67,10 @@ impl Default for Config {
         Config {
             memory_bytes: 1 << 30,
             handles: 16 << 10,
-            max_file_bytes: 4 << 30,
             call_bytes: 256 << 20,
             call_time: None,
+            quota: Quota::default(),
+            cache: None,
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
         }
@@ -55,34 +83,76 @@ impl Config {
         Config::default()
     }
 
-    /// Memory that one opened log may use; 1 GiB unless told. Beyond it, calls fail with
-    /// [`Error::Other`] or [`Error::Trap`].
+    /// Memory that one opened log may use; 1 GiB unless told. Beyond it, a call fails with [`Bound::Memory`].
     #[must_use]
     pub fn memory_bytes(mut self, bytes: usize) -> Config {
         self.memory_bytes = bytes;
         self
     }
 
-    /// Files, syncs, locks and readers that one opened log may have; 16,384 unless told.
+    /// Files, syncs, locks and readers that one opened log may have; 16,384 unless told. Beyond it, a call fails with
+    /// [`Bound::Handles`] or [`Error::Trap`].
     #[must_use]
     pub fn handles(mut self, handles: usize) -> Config {
         self.handles = handles;
         self
     }
 
-    /// Size above which no file of a log may grow; 4 GiB unless told. Beyond it the answer is
-    /// [`Error::OutOfSpace`].
+    /// Size above which no file of a log may grow; 4 GiB unless told. Beyond it, a call fails with
+    /// [`Bound::FileBytes`].
     #[must_use]
     pub fn max_file_bytes(mut self, bytes: u64) -> Config {
-        self.max_file_bytes = bytes;
+        self.quota.file_bytes = bytes;
+        self
+    }
+
+    /// Bytes that all files of a storage may have together, whichever log of this runtime wrote them; 1 TiB unless told.
+    /// Beyond it, a call fails with [`Bound::StoredBytes`]; pruning and destroying make room. Two storages are the same
+    /// if they are the same `Arc`.
+    #[must_use]
+    pub fn stored_bytes(mut self, bytes: u64) -> Config {
+        self.quota.stored_bytes = bytes;
+        self
+    }
+
+    /// Sets all maxima of the storage at once: bytes, files, cells, locks, bytes of one transfer, calls of the storage
+    /// during one call. Each has its [`Bound`].
+    ///
+    /// ```
+    /// let mut quota = annals::link::Quota::default();
+    /// (quota.files, quota.calls) = (1000, 100_000);
+    /// let config = annals::Config::new().quota(quota);
+    /// ```
+    #[must_use]
+    pub fn quota(mut self, quota: Quota) -> Config {
+        self.quota = quota;
         self
     }
 
     /// Time after which a call into the component is stopped, as a guard against endless loops; unlimited unless told.
-    /// Time that the call waits for the storage counts, so be generous. A stopped call fails with [`Error::Trap`].
+    /// Time that the call waits for the storage counts, so be generous, and so does the wait for a lock, which ends then.
+    /// A stopped call fails with [`Bound::Time`]. A thread that ticks every 10 ms runs for as long as the runtime is in
+    /// use.
     #[must_use]
     pub fn call_time(mut self, time: Duration) -> Config {
         self.call_time = Some(time);
+        self
+    }
+
+    /// Keeps the compiled component in the directory `dir`, which is made if it is missing, so that the next program
+    /// starts in milliseconds: see [`cache`](crate::cache) for whom this trusts. Not kept unless told.
+    ///
+    /// ```
+    /// # let dir = std::env::temp_dir().join(format!("annals-cache-doc-{}", std::process::id()));
+    /// let config = annals::Config::new().cache(&dir);
+    /// annals::Runtime::with_config(config.clone())?; // compiles
+    /// annals::Runtime::with_config(config)?; // does not
+    /// # std::fs::remove_dir_all(dir).unwrap();
+    /// # Ok::<(), annals::Error>(())
+    /// ```
+    #[must_use]
+    pub fn cache(mut self, dir: impl Into<PathBuf>) -> Config {
+        self.cache = Some(dir.into());
         self
     }
 
@@ -106,6 +176,7 @@ impl Config {
 pub struct Runtime {
     component: AnnalsPre<State>,
     config: Config,
+    accounts: Accounts,
 }
 
 impl Runtime {
@@ -142,19 +213,19 @@ impl Runtime {
         if config.call_time.is_some() {
             tick(component.engine()).map_err(|error| Error::Setup(Cause::new(error)))?;
         }
-        Ok(Runtime { component, config })
+        Ok(Runtime { component, config, accounts: Accounts::default() })
     }
 
     /// The same compiled component, for instances with this clock from now on.
     #[must_use]
     pub fn with_clock(&self, clock: Arc<dyn Clock>) -> Runtime {
-        Runtime { component: self.component.clone(), config: self.config.clone().clock(clock) }
+        Runtime { config: self.config.clone().clock(clock), ..self.clone() }
     }
 
     /// The same compiled component, for instances with this randomness from now on.
     #[must_use]
     pub fn with_random(&self, random: Arc<dyn Random>) -> Runtime {
-        Runtime { component: self.component.clone(), config: self.config.clone().random(random) }
+        Runtime { config: self.config.clone().random(random), ..self.clone() }
     }
 
     /// Creates, opens or recovers a journal, as `options` say.
@@ -198,32 +269,26 @@ impl Runtime {
     /// A new instance over `storage`.
     pub(crate) fn instance(&self, storage: Arc<dyn Storage>) -> Result<Instance, Error> {
         let config = &self.config;
-        let context = link::Context::new(storage)
+        let context = link::Context::new(storage.clone())
             .clock(config.clock.clone())
             .random(config.random.clone())
-            .max_file_bytes(config.max_file_bytes);
+            .quota(config.quota.clone())
+            .account(self.accounts.of(&storage));
         let mut table = ResourceTable::new();
         table.set_max_capacity(config.handles);
-        let limits = StoreLimitsBuilder::new()
-            .memory_size(config.memory_bytes)
-            .memories(4)
-            .tables(16)
-            .table_elements(100_000)
-            .instances(32)
-            .build();
-        let mut store = Store::new(self.component.engine(), State { context, table, limits });
-        store.limiter(|state| &mut state.limits);
+        let memory = Memory { allowed: config.memory_bytes, used: 0, refused: false };
+        let mut store = Store::new(self.component.engine(), State { context, table, memory });
+        store.limiter(|state| &mut state.memory);
         store.set_hostcall_fuel(config.call_bytes);
         store.set_max_component_handles(config.handles);
-        let ticks = config
-            .call_time
-            .map(|time| u64::try_from(time.as_millis().div_ceil(TICK.as_millis())).unwrap_or(u64::MAX >> 1));
-        if let Some(ticks) = ticks {
-            store.set_epoch_deadline(ticks);
+        wind_up(&mut store, config.call_time);
+        match self.component.instantiate(&mut store) {
+            Ok(annals) => Ok(Instance { store, annals, call_time: config.call_time, trapped: false }),
+            Err(error) => Err(match overrun(&error, &store, config.call_time) {
+                Some(overrun) => overrun.into(),
+                None => Error::Setup(Cause::new(error)),
+            }),
         }
-        let annals =
-            self.component.instantiate(&mut store).map_err(|error| Error::Setup(Cause::new(error)))?;
-        Ok(Instance { store, annals, ticks })
     }
 }
 
@@ -237,7 +302,10 @@ fn precompile(bytes: &[u8], config: &Config) -> wasmtime::Result<AnnalsPre<State
     let mut engine = wasmtime::Config::new();
     engine.wasm_component_model(true).epoch_interruption(config.call_time.is_some());
     let engine = Engine::new(&engine)?;
-    let component = Component::new(&engine, bytes)?;
+    let component = match &config.cache {
+        Some(dir) => cache::component(&engine, bytes, dir)?,
+        None => Component::new(&engine, bytes)?,
+    };
     let mut linker = Linker::new(&engine);
     link::add_to_linker(&mut linker, |state: &mut State| link::View {
         context: &mut state.context,
@@ -259,18 +327,70 @@ fn tick(engine: &Engine) -> std::io::Result<()> {
     std::thread::Builder::new().name("annals-clock".into()).spawn(run).map(drop)
 }
 
-/// What the imports of an instance work on. The context is first, so that syncs have ended before locks are let go.
+/// What the imports of an instance work on.
 pub(crate) struct State {
     pub(crate) context: link::Context,
     table: ResourceTable,
-    limits: StoreLimits,
+    memory: Memory,
 }
 
-/// One instance of the component. After a call that answered [`Error::Trap`] it must not be used again.
+/// Bounds the memory of all parts of an instance together.
+struct Memory {
+    allowed: usize,
+    used: usize,
+    refused: bool,
+}
+
+impl Memory {
+    fn grow(&mut self, more: usize) -> bool {
+        let sum = self.used.checked_add(more).filter(|sum| *sum <= self.allowed);
+        self.used = sum.unwrap_or(self.used);
+        self.refused |= sum.is_none();
+        sum.is_some()
+    }
+}
+
+/// Elements of one table of functions; each takes a few bytes of the host.
+const TABLE_ELEMENTS: usize = 100_000;
+
+impl ResourceLimiter for Memory {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        Ok(self.grow(desired.saturating_sub(current)))
+    }
+
+    fn table_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        Ok(desired <= TABLE_ELEMENTS)
+    }
+
+    fn instances(&self) -> usize {
+        32
+    }
+
+    fn tables(&self) -> usize {
+        16
+    }
+
+    fn memories(&self) -> usize {
+        4
+    }
+}
+
+/// One instance of the component. Once it has trapped it must not be used again.
 pub(crate) struct Instance {
     pub(crate) store: Store<State>,
     annals: Annals,
-    ticks: Option<u64>,
+    call_time: Option<Duration>,
+    trapped: bool,
 }
 
 impl Instance {
@@ -279,24 +399,78 @@ impl Instance {
         &mut self,
         call: impl FnOnce(&Annals, &mut Store<State>) -> wasmtime::Result<Result<T, WitError>>,
     ) -> Result<T, Error> {
-        self.wind_up();
+        wind_up(&mut self.store, self.call_time);
         match call(&self.annals, &mut self.store) {
-            Ok(answer) => answer.map_err(convert::error),
-            Err(trap) => Err(Error::Trap(Cause::new(trap))),
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => Err(self.refused(convert::error(error))),
+            Err(trap) => Err(self.stopped(trap)),
         }
     }
 
     /// Drops a resource of the component.
     pub(crate) fn drop_resource(&mut self, resource: wasmtime::component::ResourceAny) -> Result<(), Error> {
-        self.wind_up();
-        resource.resource_drop(&mut self.store).map_err(|trap| Error::Trap(Cause::new(trap)))
+        wind_up(&mut self.store, self.call_time);
+        resource.resource_drop(&mut self.store).map_err(|trap| self.stopped(trap))
     }
 
-    fn wind_up(&mut self) {
-        if let Some(ticks) = self.ticks {
-            self.store.set_epoch_deadline(ticks);
+    /// Whether the component was stopped: then its state is lost.
+    pub(crate) fn trapped(&self) -> bool {
+        self.trapped
+    }
+
+    /// What the component answers when the host has refused it something says less than what that was.
+    fn refused(&self, error: Error) -> Error {
+        let State { context, memory, .. } = self.store.data();
+        match (&error, context.overrun()) {
+            (Error::OutOfSpace | Error::Storage(_) | Error::Other(_), Some(Overrun { what, allowed })) => {
+                Overrun { what, allowed }.into()
+            }
+            (Error::Other(_), None) if memory.refused => memory_limit(memory).into(),
+            _ => error,
         }
     }
+
+    fn stopped(&mut self, trap: wasmtime::Error) -> Error {
+        self.trapped = true;
+        match overrun(&trap, &self.store, self.call_time) {
+            Some(overrun) => overrun.into(),
+            None => Error::Trap(Cause::new(trap)),
+        }
+    }
+}
+
+impl From<Overrun> for Error {
+    fn from(Overrun { what, allowed }: Overrun) -> Error {
+        Error::Limit { what, allowed }
+    }
+}
+
+fn memory_limit(memory: &Memory) -> Overrun {
+    Overrun { what: Bound::Memory, allowed: memory.allowed as u64 }
+}
+
+/// Gives the next call its time, and counts anew what is counted by call.
+fn wind_up(store: &mut Store<State>, call_time: Option<Duration>) {
+    if let Some(time) = call_time {
+        let ticks = time.as_millis().div_ceil(TICK.as_millis());
+        store.set_epoch_deadline(u64::try_from(ticks).unwrap_or(u64::MAX >> 1));
+    }
+    let State { context, memory, .. } = store.data_mut();
+    context.begin_call(call_time.and_then(|time| Instant::now().checked_add(time)));
+    memory.refused = false;
+}
+
+/// Which limit the component was stopped at, if it was at one.
+fn overrun(trap: &wasmtime::Error, store: &Store<State>, call_time: Option<Duration>) -> Option<Overrun> {
+    if let Some(overrun) = trap.downcast_ref::<Overrun>() {
+        return Some(*overrun);
+    }
+    if trap.downcast_ref::<Trap>() == Some(&Trap::Interrupt) {
+        let allowed = call_time.map_or(0, |time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+        return Some(Overrun { what: Bound::Time, allowed });
+    }
+    let memory = &store.data().memory;
+    memory.refused.then(|| memory_limit(memory))
 }
 
 /// The component's error.

@@ -1,6 +1,6 @@
 //! Plain values that all logs share: the host's form of the records in `wit/types.wit`.
 
-use std::fmt;
+use std::{fmt, iter::FusedIterator, ops::Deref, sync::Arc, vec};
 
 /// A half-open range of positions: `start <= x < end`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -160,6 +160,107 @@ impl fmt::Debug for Batch {
             .field("len", &self.len())
             .field("bytes", &self.bytes.len())
             .finish()
+    }
+}
+
+impl IntoIterator for Batch {
+    type Item = Item;
+    type IntoIter = BatchItems;
+
+    /// Items that own their bytes: they share the memory of the batch, none is copied.
+    fn into_iter(self) -> BatchItems {
+        BatchItems { next: self.first, start: 0, ends: self.ends.into_iter(), bytes: Arc::new(self.bytes) }
+    }
+}
+
+/// One item of a log, with its position. It derefs to its bytes.
+///
+/// Items of one batch share its memory: cloning one copies nothing, and keeping one keeps the batch. To keep few of many
+/// for long, copy them with `to_vec`.
+///
+/// ```
+/// use annals::Batch;
+///
+/// let batch = Batch::new(7, vec![3, 3, 5], b"abcde".to_vec()).unwrap();
+/// let items: Vec<annals::Item> = batch.into_iter().collect();
+/// assert_eq!(&*items[2], b"de");
+/// assert_eq!((items[1].position(), items[1].len()), (8, 0));
+/// ```
+#[derive(Clone)]
+pub struct Item {
+    position: u64,
+    start: u32,
+    end: u32,
+    bytes: Arc<Vec<u8>>,
+}
+
+impl Item {
+    /// Its position in the log.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+}
+
+impl Deref for Item {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        self.bytes.get(self.start as usize..self.end as usize).unwrap_or_default()
+    }
+}
+
+impl AsRef<[u8]> for Item {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
+impl PartialEq for Item {
+    fn eq(&self, other: &Item) -> bool {
+        self.position == other.position && **self == **other
+    }
+}
+
+impl Eq for Item {}
+
+impl fmt::Debug for Item {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: \"{}\"", self.position, self.escape_ascii())
+    }
+}
+
+/// The items of a batch, one by one. See [`Batch::into_iter`].
+#[derive(Clone, Default)]
+pub struct BatchItems {
+    next: u64,
+    start: u32,
+    ends: vec::IntoIter<u32>,
+    bytes: Arc<Vec<u8>>,
+}
+
+impl Iterator for BatchItems {
+    type Item = Item;
+
+    #[inline]
+    fn next(&mut self) -> Option<Item> {
+        let end = self.ends.next()?;
+        let (position, start) = (self.next, self.start);
+        (self.next, self.start) = (position.saturating_add(1), end);
+        Some(Item { position, start, end, bytes: self.bytes.clone() })
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.ends.size_hint()
+    }
+}
+
+impl ExactSizeIterator for BatchItems {}
+impl FusedIterator for BatchItems {}
+
+impl fmt::Debug for BatchItems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BatchItems").field("next", &self.next).field("left", &self.ends.len()).finish()
     }
 }
 

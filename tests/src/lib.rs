@@ -1,4 +1,15 @@
-//! The Annals suite.
+//! The Annals suite: what every implementation of the logs must do, and worlds that are as bad as the contract allows.
+//!
+//! * [`cases`]: conformance cases, a table of claims. `annals conformance` lists the same table.
+//! * [`campaign`]: random runs, crash and fault sweeps, bit flips; each from a printed seed.
+//! * [`model`]: the naive journal that knows every answer.
+//! * [`sim`]: the simulated disk under all of them.
+//! * [`subject`]: the traits that stand between these and an implementation; [`native`] is the library itself. The
+//!   component is another subject, in the host's tests. There is no wasmtime here.
+//!
+//! `ANNALS_SEED` chooses the seed of a run, `ANNALS_FULL=1` makes campaigns do everything, `ANNALS_CASE` picks cases by a
+//! part of their name.
+
 pub mod campaign;
 pub mod cases;
 pub mod model;

@@ -1,7 +1,7 @@
 //! The quick form of the campaigns, against the native library. `ANNALS_SEED` chooses another seed, `ANNALS_FULL=1` does
 //! everything.
 
-use annals_tests::campaign::{Budget, Counts, faults, flips, random, sweep};
+use annals_tests::campaign::{Budget, Counts, faults, flips, garbage, hostile, random, sweep};
 use annals_tests::native::native;
 use annals_tests::sim::SimDisk;
 use annals_tests::subject::{Factory, Subject};
@@ -43,6 +43,16 @@ fn a_fault_at_any_call_loses_nothing_that_was_promised() {
 #[test]
 fn no_flipped_bit_makes_a_log_return_wrong_data() {
     campaign("bit flips", flips::run);
+}
+
+#[test]
+fn no_garbage_makes_a_log_return_wrong_data() {
+    campaign("garbage", garbage::run);
+}
+
+#[test]
+fn no_hostile_answer_of_the_storage_traps() {
+    campaign("hostile answers", hostile::run);
 }
 
 /// The native library on a disk that lies about sync.

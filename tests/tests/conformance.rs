@@ -33,6 +33,14 @@ fn every_case_holds_for_the_native_library() {
 }
 
 #[test]
+fn the_same_seed_leaves_the_same_bytes() {
+    for case in cases::all() {
+        let [one, two] = [9, 9].map(|seed| cases::run(case, &native, seed));
+        assert!(one.image == two.image, "{}", case.name);
+    }
+}
+
+#[test]
 fn names_of_cases_are_unique() {
     let mut names: Vec<&str> = cases::all().iter().map(|case| case.name).collect();
     names.sort_unstable();

@@ -19,7 +19,8 @@ use crate::storage::Host;
 use crate::types::{Batch, Items, Limits, Mode};
 use alloc::vec::Vec;
 use options::{Fixed, differ, fixed_of};
-use state::{Change, State};
+use state::Change;
+pub(crate) use state::State;
 
 /// A replay under way: shows the journal as it was when it was begun.
 #[derive(Clone, Debug)]

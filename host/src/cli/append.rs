@@ -182,7 +182,8 @@ impl Job<'_> {
             (Ok(()), Ok(token)) => appended.token = Some(token),
             (Ok(()), Err(error)) => return Err(self.place.failed("close", self.log, error)),
             (Err(error), Ok(token)) => {
-                appended.failure = Some(error.context(format!("{}, which are safe", stopped())));
+                let safe = if appended.items > 0 { " (safe)" } else { "" };
+                appended.failure = Some(error.context(format!("{}{safe}", stopped())));
                 appended.token = Some(token);
             }
             (Err(error), Err(_)) => return Err(error.context(stopped())),

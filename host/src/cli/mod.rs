@@ -16,7 +16,7 @@ mod verify;
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use annals::{
-    Admin, Error, Journal, Runtime,
+    Admin, Config, Error, Journal, Runtime,
     journal::Options,
     storage::{Directory, Storage},
 };
@@ -99,7 +99,8 @@ struct Place {
 impl Place {
     fn new(dir: Option<PathBuf>) -> anyhow::Result<Place> {
         let dir = dir.ok_or_else(|| anyhow!("no directory given; say where the logs are with --dir DIR"))?;
-        let runtime = Runtime::new().context("cannot start the log component")?;
+        let config = annals::cache::default_dir().into_iter().fold(Config::new(), Config::cache);
+        let runtime = Runtime::with_config(config).context("cannot start the log component")?;
         Ok(Place { dir, runtime })
     }
 

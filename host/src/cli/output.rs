@@ -8,11 +8,14 @@
 use std::{
     fmt,
     io::{self, Write},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// Work that takes no longer needs no progress bar.
+const UNSEEN: Duration = Duration::from_millis(400);
 
 /// Whether there is still somebody who reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,12 +30,14 @@ pub(crate) enum Reader {
 pub(crate) struct Output {
     reader: Reader,
     bar: ProgressBar,
+    /// When the bar began to count, until it is shown.
+    unseen: Option<Instant>,
 }
 
 impl Output {
     /// Writes to this process's standard output and error.
     pub(crate) fn new() -> Output {
-        Output { reader: Reader::There, bar: ProgressBar::hidden() }
+        Output { reader: Reader::There, bar: ProgressBar::hidden(), unseen: None }
     }
 
     /// Prints one line of results.
@@ -57,22 +62,29 @@ impl Output {
         self.bar.suspend(|| complain(note));
     }
 
-    /// Shows a bar from now on, if standard error is a terminal. `total` is in bytes, if known.
+    /// Begins to count; once that has taken a moment, a bar shows it, if standard error is a terminal. `total` is in
+    /// bytes, if known.
     pub(crate) fn start_progress(&mut self, what: &'static str, total: Option<u64>) {
         let template = match total {
-            Some(_) => "{msg} {bar:30} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left",
-            None => "{msg} {bytes}, {bytes_per_sec}, {elapsed}",
+            Some(_) => {
+                "{msg} {bar:16} {decimal_bytes} of {decimal_total_bytes}, {decimal_bytes_per_sec}, {eta} left"
+            }
+            None => "{msg} {decimal_bytes}, {decimal_bytes_per_sec}, {elapsed}",
         };
-        let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr_with_hz(10));
+        let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden());
         bar.set_style(
             ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()),
         );
         bar.set_message(what);
         self.bar = bar;
+        self.unseen = Some(Instant::now());
     }
 
     /// So many bytes are done.
-    pub(crate) fn progress(&self, done: u64) {
+    pub(crate) fn progress(&mut self, done: u64) {
+        if self.unseen.take_if(|since| since.elapsed() > UNSEEN).is_some() {
+            self.bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(10));
+        }
         self.bar.set_position(done);
     }
 
@@ -80,6 +92,7 @@ impl Output {
     pub(crate) fn end_progress(&mut self) {
         self.bar.finish_and_clear();
         self.bar = ProgressBar::hidden();
+        self.unseen = None;
     }
 }
 

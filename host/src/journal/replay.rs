@@ -1,6 +1,6 @@
 //! A stream of batches.
 
-use super::handle::Inner;
+use super::inner::Inner;
 use crate::{
     convert,
     error::{Class, Error},
@@ -51,7 +51,7 @@ impl Replay {
         let Some(reader) = self.reader else { return Ok(None) };
         let limits = convert::limits_to_wit(self.limits);
         let journal = self.journal.upgrade().ok_or(Error::Closed)?;
-        journal.with_live(|live, _| {
+        journal.with_live(|live| {
             let batch = live.instance.call(|annals, store| {
                 annals.annals_log_journal().reader().call_next(store, reader, limits)
             })?;
@@ -62,7 +62,7 @@ impl Replay {
     fn end(&mut self) {
         if let (Some(reader), Some(journal)) = (self.reader.take(), self.journal.upgrade()) {
             // If the journal is closed, so is its reader.
-            let _ = journal.with_live(|live, _| live.instance.drop_resource(reader));
+            let _ = journal.with_live(|live| live.instance.drop_resource(reader));
         }
     }
 }

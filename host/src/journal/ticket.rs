@@ -1,6 +1,6 @@
 //! A sync under way.
 
-use super::handle::Inner;
+use super::inner::Inner;
 use crate::{convert, error::Error, storage::PendingSync, token::Token};
 use std::{
     fmt,
@@ -32,7 +32,7 @@ impl SyncTicket {
     /// was closed, or dropped, before this was asked.
     pub fn poll(&self) -> Result<Option<Token>, Error> {
         let journal = self.journal.upgrade().ok_or(Error::Closed)?;
-        let token = journal.with_live(|live, _| {
+        let token = journal.with_live(|live| {
             live.instance
                 .call(|annals, store| annals.annals_log_journal().sync_ticket().call_poll(store, self.ticket))
         })?;
@@ -49,7 +49,7 @@ impl SyncTicket {
             let _ = running.wait();
         }
         let journal = self.journal.upgrade().ok_or(Error::Closed)?;
-        let token = journal.with_live(|live, _| {
+        let token = journal.with_live(|live| {
             live.instance
                 .call(|annals, store| annals.annals_log_journal().sync_ticket().call_wait(store, self.ticket))
         })?;
@@ -61,7 +61,7 @@ impl Drop for SyncTicket {
     fn drop(&mut self) {
         if let Some(journal) = self.journal.upgrade() {
             // If the journal is closed, so is the ticket.
-            let _ = journal.with_live(|live, _| live.instance.drop_resource(self.ticket));
+            let _ = journal.with_live(|live| live.instance.drop_resource(self.ticket));
         }
     }
 }

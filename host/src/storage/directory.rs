@@ -26,7 +26,7 @@ mod file;
 mod lock;
 mod sys;
 
-use super::{Cell, Error, File, Lock, Result, Storage, Swap, check_name, page};
+use super::{Cell, Error, File, Lock, Result, Storage, Swap, Usage, check_name, page};
 use file::{Inode, Inodes, OpenFile};
 use std::{
     collections::HashMap,
@@ -238,6 +238,16 @@ impl Storage for Directory {
         check_name(name)?;
         let lock = lock::acquire(&self.shared.locks, name, std::time::Duration::from_millis(wait_ms.into()))?;
         Ok(Box::new(lock))
+    }
+
+    fn usage(&self) -> Result<Usage> {
+        let names = sys::names(&self.shared.files, false)?;
+        let mut bytes = 0_u64;
+        for name in &names {
+            bytes = bytes.saturating_add(sys::size_of(&self.shared.files, name)?);
+        }
+        let cells = sys::names(&self.shared.cells, false)?.len() as u64;
+        Ok(Usage { bytes, files: names.len() as u64, cells })
     }
 }
 

@@ -1,7 +1,7 @@
 //! Files, cells and locks in memory: for tests, and for logs that need not outlive the process.
 
 use super::{
-    CELL_BYTES, Cell, Error, File, Lock, PendingSync, Result, Storage, Swap, Synced, check_name, page,
+    CELL_BYTES, Cell, Error, File, Lock, PendingSync, Result, Storage, Swap, Synced, Usage, check_name, page,
 };
 use std::{
     collections::{BTreeMap, HashSet},
@@ -157,6 +157,12 @@ impl Storage for Memory {
         }
         locks.insert(name.to_owned());
         Ok(Box::new(MemoryLock { shared: self.shared.clone(), name: name.to_owned() }))
+    }
+
+    fn usage(&self) -> Result<Usage> {
+        let state = guard(&self.shared.state);
+        let bytes = state.files.values().map(|bytes| guard(bytes).len() as u64).sum();
+        Ok(Usage { bytes, files: state.files.len() as u64, cells: state.cells.len() as u64 })
     }
 }
 

@@ -74,6 +74,17 @@ pub enum Swap {
     Stale(Option<Cell>),
 }
 
+/// How much is in a storage.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Bytes of all files, space reserved ahead included.
+    pub bytes: u64,
+    /// Number of files.
+    pub files: u64,
+    /// Number of cells.
+    pub cells: u64,
+}
+
 /// Files, cells and locks by name. Names are checked ([`check_name`]) before a provider sees them.
 pub trait Storage: Send + Sync + 'static {
     /// Whether a completed sync survives the loss of power.
@@ -95,6 +106,21 @@ pub trait Storage: Send + Sync + 'static {
     fn swap_cell(&self, name: &str, expected: Option<u64>, value: Option<&[u8]>) -> Result<Swap>;
     /// Takes an exclusive lock, waiting for at most `wait_ms` milliseconds.
     fn lock(&self, name: &str, wait_ms: u32) -> Result<Box<dyn Lock>>;
+    /// How much is in it. Asked for once, before something is added, and again before it is refused for lack of room.
+    fn usage(&self) -> Result<Usage> {
+        let names = self.list("", None, u32::MAX)?;
+        let mut bytes = 0_u64;
+        for name in &names {
+            match self.open(name).and_then(|file| file.size()) {
+                Ok(size) => bytes = bytes.saturating_add(size),
+                // Removed since it was listed.
+                Err(Error::NotFound) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let cells = self.list_cells("", None, u32::MAX)?.len() as u64;
+        Ok(Usage { bytes, files: names.len() as u64, cells })
+    }
 }
 
 /// An open file. Dropping it closes it and syncs nothing.

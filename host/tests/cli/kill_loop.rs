@@ -194,8 +194,8 @@ fn whatever_was_acknowledged_survives_kill_9() {
 
     for round in 1..=rounds {
         let delay = Duration::from_micros(random.within(0..80_000));
-        // Most of a start is compiling; what opens and recovers the log comes at its end.
-        let early = When::Started(startup.mul_f64(random.within(500..1400) as f64 / 1000.0));
+        // While it starts, recovers and begins to work.
+        let early = When::Started(startup.mul_f64(random.within(50..1200) as f64 / 1000.0));
         let before = model.size();
         match random.within(0..10) {
             0 if before > model.oldest => {

@@ -1,9 +1,17 @@
 //! Memory that misbehaves as a test tells it.
 
-#![allow(unreachable_pub)] // a module of a test is reachable from nowhere
+#![allow(unreachable_pub, dead_code)] // a module of several tests; it is reachable from nowhere
 
 use annals::storage::{Cell, File, Lock, Memory, PendingSync, Result, Storage, Swap};
-use std::sync::{Arc, Mutex, mpsc};
+use std::{
+    sync::{
+        Arc, Condvar, Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+        mpsc,
+    },
+    thread,
+    time::Duration,
+};
 
 /// What a test wants to happen. Clones share it.
 #[derive(Clone)]
@@ -12,6 +20,19 @@ pub struct Hooks {
     pub before: Arc<dyn Fn() -> Result<()> + Send + Sync>,
     /// If set, syncs that were begun end one by one as this is told.
     pub ends: Option<Arc<Mutex<mpsc::Receiver<()>>>>,
+    /// How many syncs there were.
+    pub syncs: Arc<AtomicU64>,
+    /// How long each sync that is begun takes, if it takes any time.
+    pub takes: Option<Duration>,
+    /// If set and true, syncs that are begun fail, with these words.
+    pub fails: Option<(Arc<AtomicBool>, &'static str)>,
+}
+
+impl Default for Hooks {
+    fn default() -> Hooks {
+        let before = Arc::new(|| Ok(()));
+        Hooks { before, ends: None, syncs: Arc::default(), takes: None, fails: None }
+    }
 }
 
 /// Memory with hooks.
@@ -20,14 +41,27 @@ pub struct Hooked(pub Memory, pub Hooks);
 impl Hooked {
     /// Asks `before` each write and each sync.
     pub fn before(before: impl Fn() -> Result<()> + Send + Sync + 'static) -> Hooked {
-        Hooked(Memory::new(), Hooks { before: Arc::new(before), ends: None })
+        Hooked(Memory::new(), Hooks { before: Arc::new(before), ..Hooks::default() })
     }
 
     /// Ends syncs as the sender tells.
     pub fn slow(memory: Memory) -> (mpsc::Sender<()>, Hooked) {
         let (tell, told) = mpsc::channel();
         let ends = Some(Arc::new(Mutex::new(told)));
-        (tell, Hooked(memory, Hooks { before: Arc::new(|| Ok(())), ends }))
+        (tell, Hooked(memory, Hooks { ends, ..Hooks::default() }))
+    }
+
+    /// Counts syncs; those that are begun take so long.
+    pub fn counting(memory: Memory, takes: Duration) -> (Arc<AtomicU64>, Hooked) {
+        let hooks = Hooks { takes: Some(takes), ..Hooks::default() };
+        (hooks.syncs.clone(), Hooked(memory, hooks))
+    }
+
+    /// Lets syncs that are begun while this is true fail.
+    #[must_use]
+    pub fn failing(mut self, fails: Arc<AtomicBool>, what: &'static str) -> Hooked {
+        self.1.fails = Some((fails, what));
+        self
     }
 
     fn file(&self, file: Box<dyn File>) -> Box<dyn File> {
@@ -86,30 +120,61 @@ impl File for HookedFile {
     }
     fn sync(&self) -> Result<()> {
         (self.1.before)()?;
+        self.1.syncs.fetch_add(1, Ordering::Relaxed);
         self.0.sync()
     }
     fn begin_sync(&self) -> Result<Arc<dyn PendingSync>> {
         (self.1.before)()?;
-        match &self.1.ends {
-            Some(ends) => Ok(Arc::new(SlowSync(Mutex::new(false), ends.clone()))),
-            None => self.0.begin_sync(),
+        self.1.syncs.fetch_add(1, Ordering::Relaxed);
+        let failure = self.1.fails.as_ref().filter(|(fails, _)| fails.load(Ordering::Relaxed));
+        let outcome = failure.map_or(Ok(()), |(_, what)| Err(annals::storage::Error::Io((*what).into())));
+        let slow = Arc::new(SlowSync::default());
+        let (ending, ends, takes) = (slow.clone(), self.1.ends.clone(), self.1.takes);
+        if ends.is_none() && takes.is_none() && outcome.is_ok() {
+            return self.0.begin_sync();
         }
+        thread::spawn(move || {
+            thread::sleep(takes.unwrap_or_default());
+            if let Some(ends) = ends {
+                let _ = ends.lock().unwrap().recv();
+            }
+            *ending.outcome.lock().unwrap() = Some(outcome);
+            ending.ended.notify_all();
+        });
+        Ok(slow)
     }
 }
 
-struct SlowSync(Mutex<bool>, Arc<Mutex<mpsc::Receiver<()>>>);
+#[derive(Default)]
+struct SlowSync {
+    outcome: Mutex<Option<Result<()>>>,
+    ended: Condvar,
+}
 
 impl PendingSync for SlowSync {
     fn poll(&self) -> Option<Result<()>> {
-        // Whoever waits holds the lock: then it has not ended.
-        self.0.try_lock().is_ok_and(|ended| *ended).then_some(Ok(()))
+        self.outcome.lock().unwrap().clone()
     }
     fn wait(&self) -> Result<()> {
-        let mut ended = self.0.lock().unwrap();
-        if !*ended {
-            let _ = self.1.lock().unwrap().recv();
-            *ended = true;
-        }
-        Ok(())
+        let outcome = self.ended.wait_while(self.outcome.lock().unwrap(), |outcome| outcome.is_none());
+        outcome.unwrap().clone().unwrap_or(Ok(()))
+    }
+}
+
+/// SplitMix64.
+pub struct Random(pub u64);
+
+impl Random {
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// A number below `end`, which must not be 0.
+    pub fn below(&mut self, end: u64) -> u64 {
+        self.next() % end
     }
 }

@@ -5,33 +5,19 @@
 //! what was acknowledged is there, or somebody says that it is damaged.
 
 use super::driver::LOG;
-use super::op::item;
+use super::rest::{Rest, Seen, logs, read};
 use super::{Budget, Counts};
-use crate::model::{Model, show};
 use crate::rng::SplitMix64;
 use crate::sim::SimDisk;
-use crate::subject::{ALL, Factory, FrameInfo, JournalSubject, options};
+use crate::subject::{Factory, FrameInfo, options};
 use annals_logs::error::{Class, Damage, Error};
-use annals_logs::types::{Mode, unpack};
-use std::collections::{BTreeMap, BTreeSet};
+use annals_logs::types::Mode;
+use std::collections::BTreeSet;
 
 /// Most bytes that one read may ask for, whatever a damaged length says.
-const LONGEST_READ: u64 = 4 << 20;
+pub(super) const LONGEST_READ: u64 = 4 << 20;
 /// How far before a flipped byte the reported offset may be: a block, or a small frame with its header.
 const NEAR: u64 = 8192;
-
-/// A log at rest.
-struct Rest {
-    name: &'static str,
-    disk: SimDisk,
-    /// What it held after each operation.
-    states: Vec<Model>,
-    /// The first of these that was not overtaken by an acknowledged one. The last one, of a closed log.
-    least: usize,
-    closed: bool,
-    /// The frames of each file.
-    frames: BTreeMap<String, Vec<FrameInfo>>,
-}
 
 /// Failures that are reported before the campaign gives up.
 const SHOWN: usize = 16;
@@ -66,158 +52,6 @@ pub fn run(factory: Factory<'_>, seed: u64, budget: Budget) -> Result<Counts, St
     if failures.is_empty() { Ok(counts) } else { Err(format!("{}\n{counts:?}", failures.join("\n"))) }
 }
 
-/// What a log is filled with.
-type Fill = fn(&mut Filling) -> Result<(), Error>;
-
-struct Filling {
-    journal: Box<dyn JournalSubject>,
-    states: Vec<Model>,
-    least: usize,
-}
-
-impl Filling {
-    fn change<T>(&mut self, change: impl FnOnce(&mut Model) -> T) -> T {
-        let mut model = self.states[self.states.len() - 1].clone();
-        let answer = change(&mut model);
-        self.states.push(model);
-        answer
-    }
-    fn acknowledge(&mut self) {
-        self.least = self.states.len() - 1;
-    }
-    fn batch(&mut self, numbers: std::ops::Range<u64>, len: usize) -> Result<(), Error> {
-        let items: Vec<_> = numbers.map(|number| item(number, len)).collect();
-        let slices: Vec<&[u8]> = items.iter().map(|item| &**item).collect();
-        self.change(|model| model.append_batch(&slices))?;
-        self.journal.append_batch(&slices).map(|_| ())
-    }
-    fn append(&mut self, number: u64) -> Result<(), Error> {
-        self.change(|model| model.append(&item(number, 15)))?;
-        self.journal.append(&item(number, 15)).map(|_| ())
-    }
-    fn rewind(&mut self, size: u64) -> Result<(), Error> {
-        self.change(|model| model.rewind(size))?;
-        self.journal.rewind(size)
-    }
-    fn prune(&mut self, min: u64) -> Result<(), Error> {
-        self.change(|model| model.prune(min));
-        self.acknowledge();
-        self.journal.prune(min).map(|_| ())
-    }
-    fn sync_data(&mut self) -> Result<(), Error> {
-        self.acknowledge();
-        self.journal.sync_data().map(|_| ())
-    }
-    fn sync(&mut self) -> Result<(), Error> {
-        self.acknowledge();
-        self.journal.sync().map(|_| ())
-    }
-}
-
-fn logs(factory: Factory<'_>, seed: u64) -> Result<Vec<Rest>, String> {
-    let table: [(&'static str, bool, Fill); 7] = [
-        ("an empty log, closed", true, |_| Ok(())),
-        ("appends and a batch, closed", true, |log| {
-            (0..5).try_for_each(|number| log.append(number))?;
-            log.batch(5..8, 60)?;
-            log.sync()?;
-            log.append(8)
-        }),
-        ("rewinds and a prune, closed", true, |log| {
-            log.batch(0..14, 12)?;
-            log.rewind(11)?;
-            log.batch(111..113, 12)?;
-            log.prune(10)?;
-            log.rewind(12)?;
-            log.append(200)
-        }),
-        ("two segments, closed", true, |log| {
-            log.batch(0..4, 14_000)?;
-            log.batch(4..8, 14_000)?;
-            log.batch(8..9, 200)
-        }),
-        ("synced data and more, not closed", false, |log| {
-            log.batch(0..3, 40)?;
-            log.sync_data()?;
-            log.batch(3..5, 300)?;
-            log.sync_data()?;
-            log.batch(5..7, 300)
-        }),
-        ("synced with an index, not closed", false, |log| {
-            log.batch(0..3, 40)?;
-            log.rewind(2)?;
-            log.sync()?;
-            log.batch(102..104, 40)
-        }),
-        ("nothing synced, not closed", false, |log| {
-            log.batch(0..3, 400)?;
-            log.rewind(1)
-        }),
-    ];
-    table.into_iter().map(|(name, closed, fill)| rest(factory, seed, name, closed, fill)).collect()
-}
-
-fn rest(
-    factory: Factory<'_>,
-    seed: u64,
-    name: &'static str,
-    closed: bool,
-    fill: Fill,
-) -> Result<Rest, String> {
-    let said = |error: Error| format!("{name}: {error:?}");
-    let disk = SimDisk::new(seed);
-    let subject = factory(disk.clone());
-    let journal = subject.open(LOG, &options(Mode::Create)).map_err(said)?;
-    let mut filling = Filling { journal, states: vec![Model::new(10, 0)], least: 0 };
-    fill(&mut filling).map_err(said)?;
-    if closed {
-        filling.acknowledge();
-        filling.journal.close().map_err(said)?;
-    }
-    let rest = disk.fork();
-    rest.settle();
-    // The bytes behind the last frame are not flipped in vain: zeros ahead are cut down to some.
-    let mut frames = BTreeMap::new();
-    for file in rest.file_names() {
-        let list = subject.frames(&file).map_err(said)?;
-        let end = list.last().map_or(0, |frame| frame.offset + u64::from(frame.bytes));
-        rest.cut_file(&file, end + 64);
-        frames.insert(file, list);
-    }
-    Ok(Rest { name, disk: rest, states: filling.states, least: filling.least, closed, frames })
-}
-
-/// What reading everything gave: an item, or none where it is damaged, for each position that the journal claims.
-struct Seen {
-    boundary: u64,
-    items: Vec<Option<Vec<u8>>>,
-}
-
-impl Seen {
-    fn size(&self) -> u64 {
-        self.boundary + self.items.len() as u64
-    }
-
-    fn lost(&self) -> impl Iterator<Item = u64> {
-        (self.boundary..).zip(&self.items).filter(|(_, item)| item.is_none()).map(|(position, _)| position)
-    }
-
-    /// Whether this is the model, but for what is damaged.
-    fn fits(&self, model: &Model) -> bool {
-        let mut items = (self.boundary..).zip(&self.items);
-        (self.boundary, self.size()) == (model.boundary(), model.size())
-            && items.all(|(position, item)| {
-                item.as_ref().is_none_or(|item| model.item(position).is_some_and(|right| **right == **item))
-            })
-    }
-
-    fn describe(&self) -> String {
-        let items: Vec<String> =
-            self.items.iter().map(|item| item.as_ref().map_or("damaged".into(), |i| show(i))).collect();
-        format!("from {}: {items:?}", self.boundary)
-    }
-}
-
 impl Rest {
     /// All bits that are flipped: file or cell, number, whether it is a cell. Of large frames the header, the start of
     /// the body and the end are exhausted, and the rest is sampled.
@@ -226,12 +60,14 @@ impl Rest {
         let mut bits = Vec::new();
         for file in self.disk.file_names() {
             let frames = self.frames.get(&file).into_iter().flatten();
+            let step = if self.disk.file_size(&file) > 1 << 14 { budget.bit_step } else { 1 };
             let mut end = 0;
             for frame in frames {
                 let (start, len) = (frame.offset * 8, u64::from(frame.bytes) * 8);
                 end = start + len;
                 let exhausted = |bit: &u64| len <= 1 << 14 || *bit < start + 2048 || *bit >= end - 256;
-                bits.extend((start..end).filter(exhausted).map(|bit| (file.clone(), bit, false)));
+                let all = (start + rng.below(step)..end).step_by(step as usize);
+                bits.extend(all.filter(exhausted).map(|bit| (file.clone(), bit, false)));
                 if len > 1 << 14 {
                     let sample = (0..budget.sampled_bits).map(|_| start + rng.below(len));
                     bits.extend(sample.map(|bit| (file.clone(), bit, false)));
@@ -297,11 +133,6 @@ impl Rest {
         Ok(())
     }
 
-    fn frame_at(&self, file: &str, byte: u64) -> Option<&FrameInfo> {
-        let frames = self.frames.get(file)?;
-        frames.iter().find(|frame| (frame.offset..frame.offset + u64::from(frame.bytes)).contains(&byte))
-    }
-
     /// Whether damage was reported; some of it must be near the bit.
     fn reported(
         &self,
@@ -345,41 +176,4 @@ impl Rest {
             Err("it was never like this".into())
         }
     }
-}
-
-/// Reads everything, one by one and as a stream; both must serve the same.
-fn read(journal: &dyn JournalSubject) -> Result<Seen, String> {
-    let say = |error: Error| format!("{error:?}");
-    let (boundary, size) = (journal.boundary().map_err(say)?, journal.size().map_err(say)?);
-    let mut items = Vec::new();
-    for position in boundary..size {
-        match journal.read(position) {
-            Ok(item) => items.push(Some(item)),
-            Err(Error::Damaged(_)) => items.push(None),
-            Err(error) => return Err(format!("position {position}: {error:?}")),
-        }
-    }
-    let reader = journal.replay(boundary).map_err(say)?;
-    let mut streamed = vec![None; items.len()];
-    for _ in 0..1000 {
-        match reader.next(ALL) {
-            Ok(Some(batch)) => {
-                for (position, item) in (batch.first..).zip(unpack(&batch.ends, &batch.bytes)) {
-                    let index = position.checked_sub(boundary).ok_or("a batch below the boundary")?;
-                    *streamed.get_mut(index as usize).ok_or("a batch above the size")? = Some(item.to_vec());
-                }
-            }
-            Ok(None) => break,
-            Err(Error::Damaged(_)) => {}
-            Err(error) => return Err(format!("replay: {error:?}")),
-        }
-    }
-    if streamed != items {
-        let streamed = Seen { boundary, items: streamed }.describe();
-        return Err(format!(
-            "a replay serves {streamed}, reads serve {}",
-            Seen { boundary, items }.describe()
-        ));
-    }
-    Ok(Seen { boundary, items })
 }

@@ -5,6 +5,8 @@
 
 pub mod faults;
 pub mod flips;
+pub mod garbage;
+pub mod hostile;
 pub mod random;
 pub mod sweep;
 
@@ -12,6 +14,7 @@ mod driver;
 mod history;
 mod op;
 mod recovery;
+mod rest;
 mod script;
 
 pub use op::Shape;
@@ -32,6 +35,10 @@ pub struct Budget {
     pub thorough_every: u64,
     /// How often, of 100, a crash after a call is tried too (it differs little from one before the next call).
     pub after_percent: u64,
+    /// How many times each log at rest is tampered with.
+    pub garbage: u64,
+    /// Every how many bits are flipped in files of more than 16 KiB (in smaller ones all are).
+    pub bit_step: u64,
     /// How many bits of a large frame's body are flipped.
     pub sampled_bits: u64,
 }
@@ -45,7 +52,9 @@ impl Budget {
         second_every: 4,
         thorough_every: 2,
         after_percent: 20,
-        sampled_bits: 60,
+        garbage: 1500,
+        bit_step: 5,
+        sampled_bits: 20,
     };
     /// Everything; minutes.
     pub const FULL: Budget = Budget {
@@ -55,6 +64,8 @@ impl Budget {
         second_every: 1,
         thorough_every: 1,
         after_percent: 100,
+        garbage: 200_000,
+        bit_step: 1,
         sampled_bits: 5000,
     };
 }

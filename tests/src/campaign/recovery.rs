@@ -52,6 +52,9 @@ pub(super) fn check(
     power: bool,
     thorough: bool,
 ) -> Result<u64, String> {
+    if thorough {
+        look(image, factory, history, power)?;
+    }
     let expect = expected(image, history);
     let disk = image.fork();
     let subject = factory(disk.clone());
@@ -78,6 +81,48 @@ pub(super) fn check(
     }
     goes_on(&*subject, journal, found).map_err(traced)?;
     Ok(calls)
+}
+
+/// After a close there are no files but segments, and no bytes behind the frames.
+fn tidy(subject: &dyn Subject) -> Result<(), String> {
+    let segments = subject.segments(LOG).map_err(|error| format!("segments: {error:?}"))?;
+    let listed: Vec<&str> = segments.iter().map(|segment| segment.file.as_str()).collect();
+    let files = subject.disk().file_names();
+    if files != listed {
+        return Err(format!("after recovery and close there are {files:?}, of which it knows {listed:?}"));
+    }
+    for file in files {
+        let frames = subject.frames(&file).map_err(|error| format!("frames: {error:?}"))?;
+        let end = frames.last().map_or(0, |frame| frame.offset + u64::from(frame.bytes));
+        let size = subject.disk().file_size(&file);
+        if size != end {
+            return Err(format!("after recovery and close {file} has {size} bytes, its frames {end}"));
+        }
+    }
+    Ok(())
+}
+
+/// Looks at a log that a crash left without repairing it: a crash is no damage, what was promised is served, nothing is
+/// changed.
+fn look(image: &SimDisk, factory: Factory<'_>, history: &History, power: bool) -> Result<(), String> {
+    let disk = image.fork();
+    let (subject, before) = (factory(disk.clone()), disk.hash());
+    let traced = |what: String| format!("looking only: {what}\n{}", disk.trace());
+    match subject.open(LOG, &options(Mode::ReadOnly)) {
+        Ok(journal) => {
+            let found = contents(&*journal).map_err(traced)?;
+            history.check(power, Some(&found)).map_err(traced)?;
+        }
+        Err(Error::NotFound) => history.check(power, None).map_err(traced)?,
+        Err(error) => return Err(traced(format!("refused with {error:?}"))),
+    }
+    let (verified, info) = (subject.verify(LOG), subject.info(LOG).map(|info| info.damage));
+    for answer in [verified, info] {
+        if !matches!(&answer, Err(Error::NotFound)) && answer != Ok(vec![]) {
+            return Err(traced(format!("a crash is taken for damage: {answer:?}")));
+        }
+    }
+    if disk.hash() == before { Ok(()) } else { Err(traced("something was changed".into())) }
 }
 
 fn same_state(kept: Option<&Model>, found: &Model) -> Result<(), String> {
@@ -112,6 +157,7 @@ fn goes_on(
     if !damage.is_empty() {
         return Err(format!("verify finds damage after recovery and close: {damage:?}"));
     }
+    tidy(subject)?;
     let (_, kept) = recover(subject, Some(token))?;
     same_state(kept.as_ref(), &model).map_err(|what| format!("closed and opened: {what}"))
 }

@@ -1,9 +1,9 @@
-//! Errors of the storage: what they close, what they cost, and that a full disk can be freed.
+//! Errors of the storage: what they close, and what they cost.
 
 use super::kit::*;
 use super::{Case, case};
 use crate::sim::{Call, Crash, Fault, Point};
-use crate::subject::{ALL, JournalSubject, Options, Subject, options};
+use crate::subject::{ALL, JournalSubject, Subject, options};
 use annals_logs::error::Error;
 use annals_logs::storage::StorageError;
 use annals_logs::types::Mode;
@@ -19,12 +19,6 @@ pub(super) const CASES: &[Case] = &[
     case!(a_failed_open_can_be_repeated, "§1.9", "§1.15"),
     case!(a_failed_creation_can_be_repeated, "§1.15 open finishes what is half done"),
     case!(a_failed_destruction_can_be_repeated, "§1.15 commit point of destroy"),
-    case!(a_full_disk_refuses_appends_and_stays_open, "§1.10 only its out-of-space leaves the log open"),
-    case!(pruning_frees_a_full_disk, "§1.10 so that a full disk can be freed"),
-    case!(waiting_appends_survive_a_full_disk, "§1.10 out-of-space: nothing was changed"),
-    case!(a_full_disk_can_be_closed, "§1.10 kept back for close"),
-    case!(a_full_disk_can_be_destroyed, "§1.10 kept back for destroy"),
-    case!(a_full_disk_opens_and_prunes, "§1.10 so that a full disk can be freed"),
     case!(evicted_pages_show_no_wrong_items, "§1.9 a failed sync leaves clean pages that are not on disk"),
 ];
 
@@ -254,113 +248,6 @@ fn a_failed_destruction_can_be_repeated(subject: &dyn Subject) -> Outcome {
         same((side.disk().file_names(), side.disk().cell_names()), (vec![], vec![]))?;
     }
     Ok(())
-}
-
-/// Fills the disk by batches of one long item; returns how many there are.
-fn fill(subject: &dyn Subject, journal: &dyn JournalSubject, quota: u64) -> Result<u64, String> {
-    subject.disk().set_quota(Some(quota));
-    for number in 0..10_000 {
-        match journal.append_batch(&[&long_item(number, 3000)]) {
-            Ok(position) => same(position, number)?,
-            Err(Error::OutOfSpace) => return Ok(number),
-            Err(other) => return Err(format!("item {number}: {other:?}")),
-        }
-    }
-    Err("the disk never gets full".into())
-}
-
-/// Full disks of many sizes: the step that finds no room differs.
-const QUOTAS: [u64; 9] = [260_000, 264_096, 268_500, 275_001, 283_333, 290_000, 301_007, 311_111, 325_000];
-
-fn full(subject: &dyn Subject, check: impl Fn(&dyn Subject, &dyn JournalSubject, u64) -> Outcome) -> Outcome {
-    for quota in QUOTAS {
-        let side = fork(subject);
-        let journal = create(&*side)?;
-        let end = fill(&*side, &*journal, quota)?;
-        check(&*side, &*journal, end).map_err(|what| format!("quota {quota}, {end} items: {what}"))?;
-    }
-    Ok(())
-}
-
-fn a_full_disk_refuses_appends_and_stays_open(subject: &dyn Subject) -> Outcome {
-    full(subject, |side, journal, end| {
-        refused!(journal.append_batch(&[&long_item(end, 3000)]), Error::OutOfSpace);
-        holds(journal, &holding_long(0, end, 3000))?;
-        journal.sync().fine()?;
-        side.disk().set_quota(None);
-        same(journal.append_batch(&[&long_item(end, 3000)]).fine()?, end)?;
-        journal.sync().fine()?;
-        holds(&*reopen(&*crash(side, Crash::LOSE_ALL))?, &holding_long(0, end + 1, 3000))
-    })
-}
-
-fn pruning_frees_a_full_disk(subject: &dyn Subject) -> Outcome {
-    full(subject, |side, journal, end| {
-        ensure!(journal.prune(end).fine()?);
-        let start = end / 10 * 10;
-        holds(journal, &holding_long(start, end, 3000))?;
-        append_long(journal, end, end + 10, 3000)?;
-        journal.sync().fine()?;
-        holds(&*reopen(&*crash(side, Crash::LOSE_ALL))?, &holding_long(start, end + 10, 3000))
-    })
-}
-
-fn waiting_appends_survive_a_full_disk(subject: &dyn Subject) -> Outcome {
-    for quota in QUOTAS {
-        let side = fork(subject);
-        let buffer = Options { items_per_section: Some(40), ..options(Mode::Create) };
-        let journal = create_with(&*side, buffer)?;
-        side.disk().set_quota(Some(quota));
-        let mut end = 0;
-        let refusal = loop {
-            match journal.append(&long_item(end, 3000)) {
-                Ok(position) => same(position, end)?,
-                Err(error) => break error,
-            }
-            end += 1;
-        };
-        same(refusal, Error::OutOfSpace).map_err(|what| format!("quota {quota}: {what}"))?;
-        holds(&*journal, &holding_long(0, end, 3000))?;
-        side.disk().set_quota(None);
-        same(journal.append(&long_item(end, 3000)).fine()?, end)?;
-        journal.close().fine()?;
-        holds(&*reopen(&*side)?, &holding_long(0, end + 1, 3000))?;
-    }
-    Ok(())
-}
-
-fn a_full_disk_can_be_closed(subject: &dyn Subject) -> Outcome {
-    full(subject, |side, journal, end| {
-        journal.close().fine()?;
-        ensure!(side.info(LOG).fine()?.clean);
-        holds(&*reopen(&*crash(side, Crash::LOSE_ALL))?, &holding_long(0, end, 3000))
-    })
-}
-
-fn a_full_disk_can_be_destroyed(subject: &dyn Subject) -> Outcome {
-    full(subject, |side, journal, _| {
-        journal.close().fine()?;
-        side.disk().set_quota(Some(side.disk().used()));
-        side.destroy(LOG).fine()?;
-        same(side.disk().used(), 0)
-    })
-}
-
-fn a_full_disk_opens_and_prunes(subject: &dyn Subject) -> Outcome {
-    full(subject, |side, _, end| {
-        let after = crash(side, Crash::LOSE_ALL);
-        after.disk().set_quota(Some(after.disk().used()));
-        let got = {
-            let journal = reopen_read_only(&*after)?;
-            contents(&*journal)?
-        };
-        ensure!(got.size() <= end);
-        let journal = reopen(&*after)?;
-        ensure!(journal.prune(end).fine()?);
-        append_long(&*journal, got.size(), got.size() + 5, 3000)?;
-        journal.close().fine()?;
-        holds(&*reopen(&*after)?, &holding_long(got.size() / 10 * 10, got.size() + 5, 3000))
-    })
 }
 
 fn evicted_pages_show_no_wrong_items(subject: &dyn Subject) -> Outcome {

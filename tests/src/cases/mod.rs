@@ -8,13 +8,16 @@ mod append;
 mod damage;
 mod durability;
 mod faults;
+mod full_disk;
 mod kit;
 mod lifecycle;
 mod open;
+mod promises;
 mod prune;
 mod read;
 mod replay;
 mod rewind;
+mod stale;
 mod token;
 
 use crate::sim::{Image, SimDisk};
@@ -58,7 +61,10 @@ pub fn all() -> &'static [Case] {
             durability::CASES,
             token::CASES,
             damage::CASES,
+            stale::CASES,
+            promises::CASES,
             faults::CASES,
+            full_disk::CASES,
             admin::CASES,
         ];
         tables.concat()

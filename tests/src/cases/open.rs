@@ -3,7 +3,7 @@
 use super::kit::*;
 use super::{Case, case};
 use crate::sim::Crash;
-use crate::subject::{Options, SEGMENT, Subject, options};
+use crate::subject::{ALL, Options, SEGMENT, Subject, options};
 use annals_logs::error::{Error, Limit};
 use annals_logs::format::names;
 use annals_logs::format::root::{Kind, Root, State};
@@ -39,6 +39,11 @@ pub(super) const CASES: &[Case] = &[
     ),
     case!(a_read_only_journal_refuses_changes, "§1.11 refused for writing is still readable"),
     case!(a_read_only_journal_shows_the_log_as_of_its_open, "§1.11 a reader beside a live writer"),
+    case!(
+        a_read_only_journal_never_shows_what_came_later,
+        "§1.11 a reader beside a live writer",
+        "§2 a reader shows the log as of its creation"
+    ),
     case!(another_kind_is_a_clear_error, "§1.15 opening as another kind is a clear error"),
     case!(a_later_format_is_named, "§4 format version"),
     case!(journals_with_similar_names_are_strangers, "§1.15 part of every file name"),
@@ -330,6 +335,36 @@ fn a_read_only_journal_shows_the_log_as_of_its_open(subject: &dyn Subject) -> Ou
     journal.flush().fine()?;
     holds(&*reopen_read_only(subject)?, &holding(0, 19))?;
     holds(&*reader, &holding(0, 15))
+}
+
+fn a_read_only_journal_never_shows_what_came_later(subject: &dyn Subject) -> Outcome {
+    let journal = create(subject)?;
+    append_long(&*journal, 0, 45, 4000)?;
+    let reader = reopen_read_only(subject)?;
+    same_item(&reader.read(40).fine()?, &long_item(40, 4000))?;
+    let stream = reader.replay(0).fine()?;
+    journal.rewind(38).fine()?;
+    append_long(&*journal, 138, 150, 4000)?;
+    ensure!(journal.prune(20).fine()?);
+    journal.sync().fine()?;
+    // It took no lock, so files may be gone; but nothing else is ever in their place.
+    for number in 0..45 {
+        match reader.read(number) {
+            Ok(bytes) => same_item(&bytes, &long_item(number, 4000))?,
+            Err(Error::Pruned(bounds)) => {
+                ensure!(number < bounds.start && number < 20, "{number}: {bounds:?}")
+            }
+            Err(other) => return Err(format!("position {number}: {other:?}")),
+        }
+    }
+    loop {
+        match stream.next(ALL) {
+            Ok(Some(batch)) => holding_long(0, 45, 4000).check_batch(batch.first, 45, ALL, &batch)?,
+            Ok(None) | Err(Error::Pruned(_)) => break,
+            Err(other) => return Err(format!("replay: {other:?}")),
+        }
+    }
+    Ok(())
 }
 
 /// The cell of the log says what `change` makes of it.

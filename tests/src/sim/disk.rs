@@ -91,6 +91,8 @@ pub(super) struct Disk {
     pub(super) polls: u32,
     pub(super) check_locks: bool,
     pub(super) lies: bool,
+    pub(super) hostile: Option<SplitMix64>,
+    pub(super) most_calls: u64,
     pub(super) crashed: bool,
     pub(super) number: u64,
     pub(super) crash: Option<CrashPlan>,
@@ -116,6 +118,8 @@ impl Disk {
             polls: 1,
             check_locks: true,
             lies: false,
+            hostile: None,
+            most_calls: u64::MAX,
             crashed: false,
             number: 0,
             crash: None,
@@ -141,6 +145,10 @@ impl Disk {
             return Step::Fail { point: Point::Before, error: crashed(), crash: true };
         }
         self.number += 1;
+        if self.number > self.most_calls {
+            let error = breach(format!("more than {} calls\n{}", self.most_calls, self.trace()));
+            return Step::Fail { point: Point::Before, error, crash: false };
+        }
         self.counters.calls[call as usize] += 1;
         let step = self.decide(call, name);
         if self.trace.len() == TRACE {
@@ -149,6 +157,49 @@ impl Disk {
         let failed = matches!(step, Step::Fail { .. });
         self.trace.push_back(Traced { number: self.number, call, name: name.clone(), a, b, failed });
         step
+    }
+
+    /// Whether this answer is to be wrong, and how.
+    fn hostility(&mut self) -> Option<&mut SplitMix64> {
+        let rng = self.hostile.as_mut()?;
+        rng.chance(10).then_some(rng)
+    }
+
+    /// A number that is wrong now and then, if answers are hostile.
+    pub(super) fn twist(&mut self, right: u64) -> u64 {
+        let Some(rng) = self.hostility() else { return right };
+        match rng.below(6) {
+            0 => 0,
+            1 => rng.draw(),
+            2 => right.saturating_add(rng.below(100)),
+            3 => u64::MAX,
+            4 => right / 2,
+            _ => right.saturating_sub(1 + rng.below(100)),
+        }
+    }
+
+    /// Bytes that are wrong now and then, if answers are hostile.
+    pub(super) fn twist_bytes(&mut self, bytes: &mut Vec<u8>) {
+        let Some(rng) = self.hostility() else { return };
+        let len = bytes.len();
+        match rng.below(4) {
+            0 => bytes.truncate(rng.below(len as u64 + 1) as usize),
+            1 => bytes.resize(len + 1 + rng.below(5000) as usize, 0xA5),
+            2 => *bytes = rng.bytes(len),
+            _ => bytes.iter_mut().for_each(|byte| *byte ^= u8::from(rng.chance(1))),
+        }
+    }
+
+    /// Names that are wrong now and then, if answers are hostile.
+    pub(super) fn twist_names(&mut self, names: &mut Vec<String>) {
+        let Some(rng) = self.hostility() else { return };
+        match rng.below(5) {
+            0 => names.clear(),
+            1 => names.reverse(),
+            2 => names.extend(names.clone()),
+            3 => names.push("\u{e9}/..\0".into()),
+            _ => names.iter_mut().for_each(|name| name.truncate(name.len() / 2)),
+        }
     }
 
     fn decide(&mut self, call: Call, name: &str) -> Step {

@@ -37,7 +37,8 @@ impl SimFile {
     pub fn size(&self) -> Result<u64, StorageError> {
         let mut disk = self.disk.state();
         let step = disk.call(Call::Size, &self.name, 0, 0);
-        step.result(Ok(disk.body(self.id)?.size()))
+        let size = disk.body(self.id)?.size();
+        step.result(Ok(disk.twist(size)))
     }
 
     /// Up to `len` bytes; fewer only where the file ends.
@@ -45,7 +46,8 @@ impl SimFile {
         let mut disk = self.disk.state();
         let step = disk.call(Call::Read, &self.name, offset, len.into());
         step.result(Ok(()))?;
-        let bytes = disk.body(self.id)?.read(offset, len.into());
+        let mut bytes = disk.body(self.id)?.read(offset, len.into());
+        disk.twist_bytes(&mut bytes);
         disk.counters.bytes_read += bytes.len() as u64;
         disk.counters.longest_read = disk.counters.longest_read.max(len.into());
         Ok(bytes)
@@ -60,7 +62,7 @@ impl SimFile {
         }
         disk.need_lock(&self.name, owner_of_file(&self.name))?;
         let before = self.written.load(Ordering::Relaxed);
-        if offset < before {
+        if offset < before && disk.hostile.is_none() {
             let what = format!("{} written at {offset} after {before}\n{}", self.name, disk.trace());
             return Err(breach(what));
         }

@@ -130,6 +130,18 @@ impl SimDisk {
         self.state().lies = lies;
     }
 
+    /// Makes answers wrong now and then, against the contract, from this seed. Breaches are not looked for any more.
+    pub fn set_hostile(&self, seed: Option<u64>) {
+        let mut state = self.state();
+        state.hostile = seed.map(SplitMix64::new);
+        state.check_locks &= seed.is_none();
+    }
+
+    /// Panics if there are more calls than that.
+    pub fn limit_calls(&self, most: u64) {
+        self.state().most_calls = most;
+    }
+
     /// Whether changing a log's files or cell without its lock is a breach. It is unless this is switched off.
     pub fn set_lock_check(&self, on: bool) {
         self.state().check_locks = on;
@@ -290,10 +302,11 @@ impl SimDisk {
         let mut disk = self.state();
         disk.prefix_call(Call::List, prefix)?;
         let names = disk.names.keys().map(|name| name.to_string());
-        Ok(names
-            .filter(|name| name.starts_with(prefix) && after.is_none_or(|after| name.as_str() > after))
-            .take(max as usize)
-            .collect())
+        let names =
+            names.filter(|name| name.starts_with(prefix) && after.is_none_or(|after| name.as_str() > after));
+        let mut names: Vec<String> = names.take(max as usize).collect();
+        disk.twist_names(&mut names);
+        Ok(names)
     }
 
     /// Names of cells with that prefix.
@@ -306,18 +319,22 @@ impl SimDisk {
         let mut disk = self.state();
         disk.prefix_call(Call::ListCells, prefix)?;
         let names = disk.cells.keys();
-        Ok(names
-            .filter(|name| name.starts_with(prefix) && after.is_none_or(|after| name.as_str() > after))
-            .take(max as usize)
-            .cloned()
-            .collect())
+        let names =
+            names.filter(|name| name.starts_with(prefix) && after.is_none_or(|after| name.as_str() > after));
+        let mut names: Vec<String> = names.take(max as usize).cloned().collect();
+        disk.twist_names(&mut names);
+        Ok(names)
     }
 
     /// The cell, if there is one.
     pub fn read_cell(&self, name: &str) -> Result<Option<Cell>, StorageError> {
         let mut disk = self.state();
         let (name, step) = disk.named_call(Call::ReadCell, name)?;
-        let cell = disk.cells.get(&*name).cloned();
+        let mut cell = disk.cells.get(&*name).cloned();
+        if let Some(cell) = &mut cell {
+            disk.twist_bytes(&mut cell.value);
+            cell.version = disk.twist(cell.version);
+        }
         step.result(Ok(cell))
     }
 

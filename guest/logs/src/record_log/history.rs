@@ -188,6 +188,43 @@ pub(super) const FIRST_FRAME: u64 = HEADER as u64;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::journal::State;
+
+    #[test]
+    fn the_next_frame_has_the_next_number_the_chain_the_epoch_and_a_promise_within_reach() {
+        let (place, segment) = (Place { log: 1, generation: 0, segment: 2 }, 2);
+        let mut history = History::<State>::blank(place);
+        (history.tip.offset, history.tip.number, history.tip.chain, history.tip.epoch) = (200, 7, 42, 5);
+        history.tip.promise = Promise { segment, offset: 136, number: 6 };
+        let good = FrameHeader {
+            kind: Kind::Append,
+            codec: 0,
+            epoch_start: false,
+            number: 8,
+            epoch: 5,
+            first: 0,
+            end: 0,
+            low: NONE,
+            count: 0,
+            body: 0,
+            decoded: 0,
+            promise: Promise { segment, offset: 200, number: 8 },
+            previous: 42,
+            chain: 0,
+        };
+        assert!(history.follows(&good));
+        assert!(history.follows(&FrameHeader { epoch: 6, epoch_start: true, ..good.clone() }));
+        let promise = |segment, offset, number| Promise { segment, offset, number };
+        for (what, bad) in [
+            ("number", FrameHeader { number: 9, ..good.clone() }),
+            ("chain", FrameHeader { previous: 43, ..good.clone() }),
+            ("epoch", FrameHeader { epoch: 6, ..good.clone() }),
+            ("promise of itself", FrameHeader { promise: promise(segment, 208, 9), ..good.clone() }),
+            ("promise taken back", FrameHeader { promise: promise(1, 900, 3), ..good.clone() }),
+        ] {
+            assert!(!history.follows(&bad), "{what}");
+        }
+    }
 
     #[test]
     fn removal_cuts_ranges_where_it_must() {

@@ -209,7 +209,14 @@ impl<H: Host, V: View> RecordLog<H, V> {
                 let mut survey = Survey::<V>::new(&mut scanner, None, false, None)?;
                 survey.run(&mut scanner)?;
                 let found = survey.damage.into_iter().find(|d| d.offset >= bad.offset);
-                return Err(found.map_or_else(|| damaged(&newest.name, bad.offset, bad.what), Error::Damaged));
+                // A torn frame that only the token promises is no damage to a survey.
+                let torn = || {
+                    let items = bad.header.as_ref().is_none_or(|header| header.kind.has_items());
+                    let lowest = items.then(|| newest.history.view.next());
+                    let (file, what) = (newest.name.clone(), bad.what.into());
+                    Damage { file, offset: bad.offset, lowest, next: None, what }
+                };
+                return Err(Error::Damaged(found.unwrap_or_else(torn)));
             }
         }
         if tip.kind == Kind::Footer && newest.spare.is_none() {

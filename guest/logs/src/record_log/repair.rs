@@ -28,9 +28,10 @@ impl<H: Host, V: View> RecordLog<H, V> {
         if repair.cut {
             self.file()?.truncate(tip.offset).map_err(|e| failed("cutting", &file_name, e))?;
         }
-        // What the promises of the frames cover was durable before they were written; the rest may be in memory only.
+        // What the last frame promises was durable before it was written; the rest, itself included, may be in memory
+        // only.
         let promised = if tip.promise.segment == place.segment { tip.promise.offset } else { 0 };
-        self.write_again(promised.min(tip.last), tip.offset)?;
+        self.write_again(promised, tip.offset)?;
         self.file()?.sync().map_err(|e| failed("syncing", &file_name, e))?;
         if let Some(spare) = repair.spare {
             self.empty(spare)?;

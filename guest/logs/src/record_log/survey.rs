@@ -272,14 +272,13 @@ impl<V: View> Survey<V> {
         {
             (history.view, self.blank) = (view, false);
         }
-        let follows = bridged || history.follows(header);
-        let fits = history.apply(header, offset, payload);
-        if !fits {
+        if !bridged && !history.follows(header) {
+            // Of another history of this log: what stood here is lost, and what stands here is not to be served.
+            self.gap = Some(Gap { offset, what: "a frame does not continue the one before" });
+        } else if !history.apply(header, offset, payload) {
             history.moved(header, offset);
             let lost = (header.count > 0).then(|| (header.first, Some(header.next())));
             self.report(scanner, offset, lost, "a frame makes no sense where it stands");
-        } else if !follows {
-            self.report(scanner, offset, None, "a frame does not continue the one before");
         }
     }
 

@@ -145,6 +145,15 @@ pub(super) fn obviously_too_much(file: &fs::File, bytes: u64) -> bool {
         .is_ok_and(|there| bytes > there.f_bfree.saturating_mul(there.f_frsize))
 }
 
+/// Size of what has that name, not through a link; 0 if there is none any more.
+pub(super) fn size_of(directory: &OwnedFd, name: &str) -> Result<u64> {
+    match retry(|| rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)) {
+        Ok(stat) => Ok(u64::try_from(stat.st_size).unwrap_or_default()),
+        Err(Error::NotFound) => Ok(0),
+        Err(error) => Err(error),
+    }
+}
+
 pub(super) fn unlink(directory: &OwnedFd, name: &str) -> Result<()> {
     retry(|| rustix::fs::unlinkat(directory, name, AtFlags::empty()))
 }

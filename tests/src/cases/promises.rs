@@ -1,0 +1,139 @@
+//! What only a promise or a token tells: tears that are none; and files that only a durable frame disowns.
+
+use super::damage::refuses_writing;
+use super::kit::*;
+use super::{Case, case};
+use crate::sim::{Call, Crash, Fault, SimDisk};
+use crate::subject::{SEGMENT, Subject};
+use annals_logs::error::{Error, Token};
+
+pub(super) const CASES: &[Case] = &[
+    case!(a_promised_frame_that_looks_torn_is_refused, "§1.8 damage below any promise is refused"),
+    case!(files_that_a_prune_named_are_removed_at_open, "§1.13 removal is repeated at open"),
+    case!(
+        a_file_that_a_roll_began_is_emptied_before_it_is_used,
+        "§1.13 a later file is made anew",
+        "§1.14 never recycled"
+    ),
+    case!(
+        a_disk_without_a_byte_left_can_be_pruned_and_closed,
+        "§1.10 zeros kept back for prune, seal and close"
+    ),
+    case!(a_torn_frame_that_the_token_names_is_damage, "§1.8 damage below the token is refused"),
+];
+
+/// A log of five synced frames of 3000 bytes, not closed; the offset of the one with this number of items before it, and
+/// the token of the last.
+fn synced_frames(subject: &dyn Subject) -> Result<(Box<dyn Subject>, Token), String> {
+    let journal = create(subject)?;
+    let mut token = None;
+    for number in 0..5 {
+        append_long(&*journal, number, number + 1, 3000)?;
+        token = Some(journal.sync().fine()?);
+    }
+    Ok((crash(subject, Crash::LOSE_ALL), token.ok_or("no token")?))
+}
+
+/// Zeroes a whole sector inside the item with this number.
+fn lose_a_sector(disk: &SimDisk, number: u64) -> Outcome {
+    let (file, offset) = find(disk, &long_item(number, 3000))?;
+    disk.zero_sector(&file, offset + 1024);
+    Ok(())
+}
+
+fn a_promised_frame_that_looks_torn_is_refused(subject: &dyn Subject) -> Outcome {
+    for number in 0..4 {
+        let (after, _) = synced_frames(&*fork(subject))?;
+        lose_a_sector(after.disk(), number)?;
+        refuses_writing(&*after)?;
+    }
+    // Nothing promises the last one: it is cut like an interrupted write.
+    let (after, _) = synced_frames(subject)?;
+    lose_a_sector(after.disk(), 4)?;
+    holds(&*reopen(&*after)?, &holding_long(0, 4, 3000))
+}
+
+fn a_torn_frame_that_the_token_names_is_damage(subject: &dyn Subject) -> Outcome {
+    let (after, token) = synced_frames(subject)?;
+    lose_a_sector(after.disk(), 4)?;
+    let before = after.disk().hash();
+    let damage = damage(after.open(LOG, &expecting(token)))?;
+    same((damage.lowest, damage.next), (Some(4), None))?;
+    same(after.disk().hash(), before)
+}
+
+fn files_that_a_prune_named_are_removed_at_open(subject: &dyn Subject) -> Outcome {
+    let journal = create(subject)?;
+    append_long(&*journal, 0, 60, 4000)?;
+    journal.sync().fine()?;
+    let files = subject.disk().file_names().len();
+    subject.disk().inject(Fault::next(Call::Remove).forever());
+    refused!(journal.prune(40), Error::Storage(_));
+    refused!(journal.size(), Error::Closed);
+    subject.disk().clear_faults();
+    same(subject.disk().file_names().len(), files)?;
+    // The prune was durable before the first file was to go.
+    let after = crash(subject, Crash::LOSE_ALL);
+    let journal = reopen(&*after)?;
+    holds(&*journal, &holding_long(40, 60, 4000))?;
+    same(after.disk().file_names().len(), after.segments(LOG).fine()?.len())?;
+    ensure!(after.disk().file_names().len() < files);
+    Ok(())
+}
+
+/// A roll was interrupted after a part of a long header had reached the disk. What the next roll writes into that file
+/// must not be followed by old bytes: at the start of the next frame they would be taken for damage.
+fn a_file_that_a_roll_began_is_emptied_before_it_is_used(subject: &dyn Subject) -> Outcome {
+    let journal = create(subject)?;
+    let mut number = 0;
+    let used = |subject: &dyn Subject| -> Result<u64, String> {
+        let file = subject.disk().file_names().pop().ok_or("no file")?;
+        let last = subject.frames(&file).fine()?.pop().ok_or("no frame")?;
+        Ok(last.offset + u64::from(last.bytes))
+    };
+    while used(subject)? + 7000 < SEGMENT {
+        append_long(&*journal, number, number + 1, 3000)?;
+        number += 1;
+    }
+    let left = (SEGMENT - used(subject)?) as usize;
+    append_long(&*journal, number, number + 1, left - 160)?;
+    number += 1;
+    journal.close().fine()?;
+    // The next frame begins a segment; make it end where the old bytes begin.
+    let trial = fork(subject);
+    append_batch(&*reopen(&*trial)?, number, number + 1)?;
+    let next = trial.disk().file_names().pop().ok_or("no file")?;
+    let header = trial.frames(&next).fine()?.first().map_or(0, |frame| frame.bytes as usize);
+    let item = vec![7; 512 - header - 136 - 4 - 1];
+    subject.disk().put_file(&next, 1024);
+    subject.disk().overwrite(&next, 512, &[0xEE; 136]);
+    let journal = reopen(subject)?;
+    same(journal.append_batch(&[&item]).fine()?, number)?;
+    journal.sync().fine()?;
+    same(subject.frames(&next).fine()?.iter().map(|frame| u64::from(frame.bytes)).sum(), 512u64)?;
+    let after = crash(subject, Crash::LOSE_ALL);
+    let journal = reopen(&*after)?;
+    same_item(&journal.read(number).fine()?, &item)
+}
+
+fn a_disk_without_a_byte_left_can_be_pruned_and_closed(subject: &dyn Subject) -> Outcome {
+    for (quota, len) in [(300_000, 100), (300_000, 1500), (333_333, 4000), (400_001, 700), (260_000, 2222)] {
+        let side = fork(subject);
+        let journal = create(&*side)?;
+        side.disk().set_quota(Some(quota));
+        let mut end = 0;
+        while journal.append_batch(&[&long_item(end, len)]).map_err(|e| same(e, Error::OutOfSpace)).is_ok() {
+            end += 1;
+        }
+        side.disk().set_quota(Some(side.disk().used()));
+        let closed = fork(&*side);
+        ensure!(journal.prune(end).fine()?, "quota {quota}, items of {len}");
+        append_batch(&*journal, end, end + 1)?;
+        journal.close().fine()?;
+        let journal = reopen(&*closed)?;
+        journal.close().fine()?;
+        ensure!(closed.info(LOG).fine()?.clean, "quota {quota}, items of {len}");
+        holds(&*reopen_read_only(&*closed)?, &holding_long(0, end, len))?;
+    }
+    Ok(())
+}

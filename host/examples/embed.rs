@@ -29,7 +29,7 @@ fn main() -> Result<()> {
 }
 
 /// Appends to a journal in `directory`, and prints what is in it.
-fn run(directory: &Path) -> Result<()> {
+pub(crate) fn run(directory: &Path) -> Result<()> {
     // Once per program.
     let engine = Engine::default();
     let component = Component::new(&engine, COMPONENT)?;
@@ -42,17 +42,20 @@ fn run(directory: &Path) -> Result<()> {
     let mut store = Store::new(&engine, state);
     let annals = Annals::instantiate(&mut store, &component, &linker)?;
 
-    let (journal, options) = (annals.annals_log_journal().journal(), Options {
-        mode: Mode::OpenOrCreate,
-        start_at: None,
-        expect: None,
-        items_per_section: None,
-        segment_bytes: None,
-        compression: None,
-        sync_sections: None,
-        write_buffer: None,
-        lock_wait_ms: 1000,
-    });
+    let (journal, options) = (
+        annals.annals_log_journal().journal(),
+        Options {
+            mode: Mode::OpenOrCreate,
+            start_at: None,
+            expect: None,
+            items_per_section: None,
+            segment_bytes: None,
+            compression: None,
+            sync_sections: None,
+            write_buffer: None,
+            lock_wait_ms: 1000,
+        },
+    );
     let log = journal.call_open(&mut store, "greetings", options)??;
     let position = journal.call_append(&mut store, log, b"hello from an embedding host")??;
     journal.call_sync_data(&mut store, log)??; // durable from here on

@@ -176,8 +176,7 @@ mod unix {
         let mut new = String::from(".new-");
         write!(new, "{:016x}", getrandom::u64().map_err(io::Error::other)?).map_err(io::Error::other)?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let mut file =
-            fs::File::from(rustix::fs::openat(place, &new, flags, Mode::RUSR.union(Mode::WUSR))?);
+        let mut file = fs::File::from(rustix::fs::openat(place, &new, flags, Mode::RUSR.union(Mode::WUSR))?);
         let written = file.write_all(&header(key, code)).and_then(|()| file.write_all(code));
         // Not synced: what a crash leaves half-written fails its check.
         let stored = written.and_then(|()| Ok(rustix::fs::renameat(place, &new, place, name(key))?));

@@ -2,7 +2,7 @@
 
 mod common;
 #[path = "component/disk.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, unreachable_pub)]
 mod disk;
 
 use annals::{

@@ -76,8 +76,11 @@ async fn instantiate(context: link::Context) -> (Store<State>, Annals) {
     let engine = Engine::default();
     let component = Component::new(&engine, COMPONENT).unwrap();
     let mut linker = Linker::<State>::new(&engine);
-    link::add_to_linker_async(&mut linker, |state| View { context: &mut state.logs, table: &mut state.table })
-        .unwrap();
+    link::add_to_linker_async(&mut linker, |state| View {
+        context: &mut state.logs,
+        table: &mut state.table,
+    })
+    .unwrap();
     let mut store = Store::new(&engine, State { logs: context, table: ResourceTable::new() });
     let annals = Annals::instantiate_async(&mut store, &component, &linker).await.unwrap();
     (store, annals)
@@ -152,7 +155,10 @@ fn a_lock_outlives_a_call_that_was_given_up() {
             if !free && !locked {
                 locked = true;
                 thread::sleep(Duration::from_millis(300));
-                assert!(memory.lock("log.log", 0).is_err(), "the lock was let go before its holder's call had ended");
+                assert!(
+                    memory.lock("log.log", 0).is_err(),
+                    "the lock was let go before its holder's call had ended"
+                );
             }
             job();
         }
@@ -162,7 +168,13 @@ fn a_lock_outlives_a_call_that_was_given_up() {
     {
         let mut future = Box::pin(async {
             let (mut store, annals) = instantiate(context).await;
-            annals.annals_log_journal().journal().call_open(&mut store, "log", options()).await.unwrap().unwrap();
+            annals
+                .annals_log_journal()
+                .journal()
+                .call_open(&mut store, "log", options())
+                .await
+                .unwrap()
+                .unwrap();
         });
         for _ in 0..20 {
             assert!(future.as_mut().poll(&mut Context::from_waker(waker)).is_pending());

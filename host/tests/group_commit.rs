@@ -2,7 +2,7 @@
 
 mod common;
 #[path = "component/disk.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, unreachable_pub)]
 mod disk;
 
 use annals::{
@@ -45,6 +45,7 @@ fn item(thread: u64, number: u64) -> Vec<u8> {
 fn append(log: &Journal, each: u64, acknowledge: &(impl Fn(u64, u64, u64) + Sync)) {
     thread::scope(|scope| {
         for thread in 0..THREADS {
+            let log = &log;
             scope.spawn(move || {
                 for number in 0..each {
                     match log.append_durable(&item(thread, number)) {
@@ -106,8 +107,7 @@ fn a_loss_of_power_takes_nothing_that_was_acknowledged() {
             }
         });
         let acknowledged = acknowledged.into_inner().unwrap();
-        let disk =
-            disk.reboot(if round % 2 == 0 { Crash::LOSE_ALL } else { Crash::random(random.next()) });
+        let disk = disk.reboot(if round % 2 == 0 { Crash::LOSE_ALL } else { Crash::random(random.next()) });
         check(&journal(Arc::new(Simulated(disk))), &acknowledged);
     }
 }
@@ -122,8 +122,14 @@ fn a_failed_sync_fails_everyone_it_was_to_serve_and_closes_the_journal() {
     assert_eq!(log.append_durable(b"before"), Ok(0));
     fail.store(true, Ordering::Relaxed);
     let errors: Vec<Error> = thread::scope(|scope| {
-        let threads: Vec<_> =
-            (0..THREADS).map(|n| scope.spawn({ let log = &log; move || log.append_durable(&item(n, 0)) })).collect();
+        let threads: Vec<_> = (0..THREADS)
+            .map(|n| {
+                scope.spawn({
+                    let log = &log;
+                    move || log.append_durable(&item(n, 0))
+                })
+            })
+            .collect();
         threads.into_iter().map(|thread| thread.join().unwrap().unwrap_err()).collect()
     });
     let told = |error: &&Error| matches!(error, Error::Storage(what) if what.contains("fire"));
@@ -177,8 +183,7 @@ fn a_storage_that_panics_leaves_nobody_waiting() {
     panics.store(true, Ordering::Relaxed);
     thread::scope(|scope| {
         let log = &log;
-        let threads: Vec<_> =
-            (0..8).map(|n| scope.spawn(move || log.append_durable(&item(n, 0)))).collect();
+        let threads: Vec<_> = (0..8).map(|n| scope.spawn(move || log.append_durable(&item(n, 0)))).collect();
         let ended: Vec<_> = threads.into_iter().map(|thread| thread.join()).collect();
         assert_eq!(ended.iter().filter(|ended| ended.is_err()).count(), 1, "one leads and panics");
         assert!(ended.into_iter().flatten().all(|answer| answer == Err(Error::Closed)));
@@ -272,9 +277,12 @@ fn kill(dir: &Path, after: Option<Duration>) -> Vec<(u64, u64, u64)> {
                     if durable.is_empty()
                         && let Some(after) = after
                     {
-                        scope.spawn(|| {
-                            thread::sleep(after);
-                            child.lock().unwrap().kill().unwrap();
+                        scope.spawn({
+                            let child = &child;
+                            move || {
+                                thread::sleep(after);
+                                child.lock().unwrap().kill().unwrap();
+                            }
                         });
                     }
                     let number_of = |text: &str| text.parse::<u64>().unwrap();

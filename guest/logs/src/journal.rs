@@ -56,9 +56,6 @@ impl<H: Host> Journal<H> {
         if options.items_per_section == Some(0) {
             return invalid("items-per-section: at least 1");
         }
-        if options.compression == Some(true) {
-            return invalid("compression: this version writes frames as they are");
-        }
         if options.mode == Mode::ReadOnly && options.start_at.is_some() {
             return invalid("start-at: not when opening for reading only");
         }
@@ -66,7 +63,7 @@ impl<H: Host> Journal<H> {
         let fixed = Fixed {
             items_per_section: options.items_per_section.unwrap_or(ITEMS_PER_SECTION),
             sync_sections: options.sync_sections.unwrap_or(true),
-            compression: false,
+            compression: options.compression.unwrap_or(false),
         };
         let request = Request {
             mode: options.mode,
@@ -89,8 +86,11 @@ impl<H: Host> Journal<H> {
                 }
             },
         };
-        let log = RecordLog::open(host, name, &request)?;
+        let mut log = RecordLog::open(host, name, &request)?;
         let fixed = fixed_of(&log.header().options)?;
+        if fixed.compression {
+            log.compress();
+        }
         let write_buffer = options.write_buffer.unwrap_or(WRITE_BUFFER) as usize;
         let mut journal = Journal { log, fixed, write_buffer, rewinds: 0, rewound: Vec::new() };
         if let Some(at) = options.start_at

@@ -5,6 +5,7 @@
 //! Commands that only read open the directory and the log without changing anything in them.
 
 mod append;
+mod bench;
 mod failure;
 mod input;
 mod journal;
@@ -56,6 +57,9 @@ enum Group {
     /// List all logs
     #[command(after_help = EXIT_CODES)]
     List,
+    /// Measure how fast logs are here, beside the native library and plain file writes
+    #[command(after_help = EXIT_CODES)]
+    Bench(bench::Command),
 }
 
 /// How a command ended that did what it was asked to do.
@@ -81,12 +85,16 @@ pub(crate) fn main() -> ExitCode {
 }
 
 fn run(dir: Option<PathBuf>, group: Group) -> anyhow::Result<Outcome> {
-    let place = Place::new(dir)?;
     let mut out = Output::new();
+    if let Group::Bench(command) = group {
+        return bench::run(dir, &command, &mut out);
+    }
+    let place = Place::new(dir)?;
     match group {
         Group::Journal(command) => journal::run(&place, command, &mut out),
         Group::Verify(command) => verify::run(&place, &command, &mut out),
         Group::List => verify::list(&place, &mut out),
+        Group::Bench(_) => Ok(Outcome::Fine), // it was run above
     }
 }
 

@@ -1,9 +1,6 @@
 //! The handle: every call, its checks, and what it promises.
 
-use super::{
-    Appender, ItemStream, Options, Replay, SyncTicket,
-    inner::Inner,
-};
+use super::{Appender, ItemStream, Options, Replay, SyncTicket, inner::Inner};
 use crate::{
     convert,
     error::Error,

@@ -38,8 +38,22 @@ const CREATE: &str = r#"(call {create} {"mine"} (i32.const 0)) (local.set $file 
 fn no_path_leads_out_of_the_storage() {
     let long = "a".repeat(201);
     let names = [
-        "../x", "..", ".", "/etc/passwd", "a/b", "A", "x\\00y", "", ".hidden", "a\u{e9}", "files/../../secret",
-        "con:", "x y", "~", "a\\00", &long,
+        "../x",
+        "..",
+        ".",
+        "/etc/passwd",
+        "a/b",
+        "A",
+        "x\\00y",
+        "",
+        ".hidden",
+        "a\u{e9}",
+        "files/../../secret",
+        "con:",
+        "x y",
+        "~",
+        "a\\00",
+        &long,
     ];
     let mut stage = Stage::new();
     for name in names {
@@ -55,7 +69,8 @@ fn no_path_leads_out_of_the_storage() {
         }
     }
     // Prefixes are compared with names and never opened.
-    let list = r#"(call {list} {"../"} (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 99) (i32.const 0))"#;
+    let list =
+        r#"(call {list} {"../"} (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 99) (i32.const 0))"#;
     let body = format!("{list} (call $report (i64.load32_u (i32.const 8)) (i64.load8_u (i32.const 0)))");
     assert_eq!(stage.survives(&body), Report { done: 0, refused: 0 });
 }
@@ -76,9 +91,13 @@ fn a_flood_of_files_ends_at_the_limit() {
          (if (i32.eqz (i32.load8_u (i32.const 0))) (then (call {{drop-file}} (i32.load (i32.const 4)))))"
     );
     let flood = format!("{NUMBER}{}", repeat("", &create, 10_000, 4));
-    assert_eq!(stage.survives(&flood), Report { done: 49, refused: OUT_OF_SPACE }, "50 with the healthy log's");
+    assert_eq!(
+        stage.survives(&flood),
+        Report { done: 49, refused: OUT_OF_SPACE },
+        "50 with the healthy log's"
+    );
     // Nor does another instance get more.
-    assert_eq!(stage.survives(&flood).refused, 1, "the first name exists");
+    assert_eq!(stage.survives(&flood), Report { done: 0, refused: OUT_OF_SPACE });
     assert_eq!(stage.directory.usage().unwrap().files, 50);
 }
 
@@ -96,7 +115,8 @@ fn a_flood_of_cells_ends_at_the_limit() {
 #[test]
 fn a_flood_of_locks_ends_at_the_limit() {
     let mut stage = Stage::new();
-    let acquire = format!("{NUMBERED} (call {{acquire}} (i32.const 256) (i32.const 6) (i32.const 0) (i32.const 0))");
+    let acquire =
+        format!("{NUMBERED} (call {{acquire}} (i32.const 256) (i32.const 6) (i32.const 0) (i32.const 0))");
     let report = stage.survives(&format!("{NUMBER}{}", repeat("", &acquire, 10_000, 4)));
     assert_eq!(report, Report { done: 50, refused: OUT_OF_SPACE });
     assert!(stage.directory.lock("aaaaaa", 0).is_ok(), "hoarded locks are let go with their holder");
@@ -133,7 +153,11 @@ fn reserving_and_writing_beyond_the_limit_take_no_space() {
         "(call {write} (local.get $file) (i64.const 4611686018427387904) (i32.const 0) (i32.const 8) (i32.const 0))",
         "(call {write} (local.get $file) (i64.const 16777216) (i32.const 0) (i32.const 1) (i32.const 0))",
     ] {
-        assert_eq!(stage.survives(&repeat(CREATE, call, 3, 4)), Report { done: 0, refused: OUT_OF_SPACE }, "{call}");
+        assert_eq!(
+            stage.survives(&repeat(CREATE, call, 3, 4)),
+            Report { done: 0, refused: OUT_OF_SPACE },
+            "{call}"
+        );
         stage.directory.remove("mine").unwrap();
     }
     assert!(stage.bytes() < before + (1 << 20), "{} bytes where there were {before}", stage.bytes());
@@ -216,7 +240,8 @@ fn handles_that_were_never_given_are_a_trap() {
         r#"(call {open} {"mine"} (i32.const 0)) (call {drop-lock} (i32.load (i32.const 4)))"#,
         "(call {size} (i32.const -1) (i32.const 0))",
     ] {
-        let outcome = stage.attack(Stage::config(), &format!("{body} (call $report (i64.const 0) (i64.const 0))"));
+        let outcome =
+            stage.attack(Stage::config(), &format!("{body} (call $report (i64.const 0) (i64.const 0))"));
         assert!(matches!(outcome, Err(Error::Trap(_))), "{body}: {outcome:?}");
     }
 }

@@ -20,7 +20,8 @@ fn an_endless_loop_holds_up_no_log_meanwhile() {
         std::thread::sleep(Duration::from_millis(300));
         (0..20).all(|_| healthy.append(b"meanwhile").is_ok()) && healthy.rewind(0).is_ok()
     });
-    let runtime = Runtime::compile(&component::hostile(ENDLESS), Stage::config().call_time(Duration::from_secs(2)));
+    let runtime =
+        Runtime::compile(&component::hostile(ENDLESS), Stage::config().call_time(Duration::from_secs(2)));
     let opened = runtime.unwrap().journal(stage.directory.clone(), "victim", &Options::default());
     assert_eq!(opened.unwrap_err(), Error::Limit { what: Bound::Time, allowed: 2000 });
     assert!(user.join().unwrap());
@@ -99,7 +100,8 @@ fn pointers_out_of_its_memory_are_a_trap() {
         "(call {create} (i32.const 0) (i32.const -1) (i32.const 0))",
         "(call {remove} (i32.const 1024) (i32.const 8) (i32.const -4))",
     ] {
-        let outcome = Stage::new().attack(Stage::config(), &format!("{call} (call $report (i64.const 0) (i64.const 0))"));
+        let outcome = Stage::new()
+            .attack(Stage::config(), &format!("{call} (call $report (i64.const 0) (i64.const 0))"));
         assert!(matches!(outcome, Err(Error::Trap(_))), "{call}: {outcome:?}");
     }
 }

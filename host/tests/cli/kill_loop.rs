@@ -1,4 +1,4 @@
-//! Kills the command with SIGKILL while it appends, prunes and rewinds, over and over, on real files.
+//! Kills the command with SIGKILL while it appends, prunes, rewinds, makes and destroys logs, over and over, on real files.
 //!
 //! After every kill, separate processes look at what is left: every item that a `durable` line acknowledged must be
 //! there, every item must be the one that was appended at its position, and `verify` must be content. Then the next
@@ -149,7 +149,7 @@ fn kill(place: &Place, args: &[&str], first: u64, round: u32, when: When) -> Kil
 /// Positions from the model's size on must be those of `round`.
 fn check(place: &Place, model: &Model, round: u32) -> (u64, u64) {
     let verified = place.ok(&["verify"]);
-    assert!(verified.starts_with("ok numbers: "), "{verified}");
+    assert!(verified.starts_with("ok numbers: ") && verified.lines().count() == 1, "{verified}");
     let info = place.ok(&["journal", "info", LOG]);
     let size: u64 = value(&info, "size").parse().expect("a size");
     let oldest = value(&info, "oldest").parse().unwrap_or(size);
@@ -195,7 +195,7 @@ fn whatever_was_acknowledged_survives_kill_9() {
     for round in 1..=rounds {
         let delay = Duration::from_micros(random.within(0..80_000));
         // While it starts, recovers and begins to work.
-        let early = When::Started(startup.mul_f64(random.within(50..1200) as f64 / 1000.0));
+        let early = When::Started(startup.mul_f64(random.within(50..1600) as f64 / 1000.0));
         let before = model.size();
         match random.within(0..10) {
             0 if before > model.oldest => {
@@ -228,10 +228,32 @@ fn whatever_was_acknowledged_survives_kill_9() {
                 assert_eq!(check(&place, &model, round), (model.oldest, before + 10));
                 assert!(!place.ok(&["verify"]).contains("not closed cleanly"));
             }
+            3 => {
+                // A log that is made and destroyed again, with a kill in each.
+                let victim = ["journal", "append", "victim", "-", "--sync-every", "10"];
+                let killed = kill(&place, &victim, 0, round, early);
+                place.ok(&["verify"]);
+                let printed = place.append("victim", "");
+                assert!(printed.starts_with("nothing appended\ntoken "), "{printed}");
+                let size: u64 =
+                    value(&place.ok(&["journal", "info", "victim"]), "size").parse().expect("a size");
+                assert!(size >= killed.durable());
+                let expected: String = (0..size).map(|position| line(position, round)).collect();
+                assert!(place.ok(&["journal", "replay", "victim"]) == expected);
+                kill(&place, &["journal", "destroy", "victim", "--yes"], 0, round, early);
+                place.ok(&["verify"]);
+                let again = place.run(&["journal", "destroy", "victim", "--yes"]);
+                assert!(
+                    again.code == Some(0) || again.stderr.contains("there is no such log"),
+                    "{}",
+                    again.stderr
+                );
+                assert_eq!(check(&place, &model, round), (model.oldest, before));
+            }
             choice => {
                 let every = random.pick(&["1", "3", "50", "777"]);
                 let args = ["journal", "append", LOG, "-", "--sync-every", every];
-                let when = if choice < 6 { early } else { When::Printed(delay) };
+                let when = if choice < 7 { early } else { When::Printed(delay) };
                 let killed = kill(&place, &args, before, round, when);
                 let (oldest, size) = check(&place, &model, round);
                 let durable = killed.durable();

@@ -5,6 +5,7 @@
 
 mod admin;
 mod append;
+mod compression;
 mod damage;
 mod durability;
 mod faults;
@@ -63,6 +64,7 @@ pub fn all() -> &'static [Case] {
             damage::CASES,
             stale::CASES,
             promises::CASES,
+            compression::CASES,
             faults::CASES,
             full_disk::CASES,
             admin::CASES,

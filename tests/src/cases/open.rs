@@ -197,7 +197,6 @@ fn senseless_options_are_refused(subject: &dyn Subject) -> Outcome {
         Options { segment_bytes: Some(SEGMENT - 1), ..new.clone() },
         Options { segment_bytes: Some((1 << 30) + 1), ..new.clone() },
         Options { segment_bytes: Some(u64::MAX), ..new.clone() },
-        Options { compression: Some(true), ..new.clone() },
     ] {
         refused!(subject.open(LOG, &wrong), Error::InvalidArgument(_));
     }

@@ -12,6 +12,13 @@ const END: u8 = 0xFF;
 const EPOCH_START: u8 = 1;
 const BLOCK_TABLE: u8 = 2;
 
+/// The payload is stored as it is.
+pub const PLAIN: u8 = 0;
+/// The payload is stored in the LZ4 block format.
+pub const LZ4: u8 = 1;
+/// LZ4 makes at most this many bytes of one.
+const LZ4_EXPANSION: u64 = 256;
+
 /// No position was superseded.
 pub const NONE: u64 = u64::MAX;
 
@@ -96,7 +103,7 @@ pub struct Promise {
 pub struct FrameHeader {
     /// What it is.
     pub kind: Kind,
-    /// How the payload is stored; 0 in this version.
+    /// How the payload is stored: [`PLAIN`] or [`LZ4`].
     pub codec: u8,
     /// First frame of its epoch.
     pub epoch_start: bool,
@@ -296,14 +303,20 @@ impl FrameHeader {
         bytes[4] == self.flags()
             && bytes[5..8] == [0; 3]
             && bytes[60..64] == [0; 4]
-            && self.codec == 0
             && self.payload() <= most
             && self.blocks() == blocks(self.payload())
-            && u64::from(self.decoded) == self.payload()
+            && match self.codec {
+                PLAIN => u64::from(self.decoded) == self.payload(),
+                LZ4 => {
+                    self.kind.has_items()
+                        && u64::from(self.decoded) <= MAX_PAYLOAD.min(self.payload() * LZ4_EXPANSION)
+                }
+                _ => false,
+            }
             && u64::from(self.count) <= MAX_COUNT
             && self.first.checked_add(u64::from(self.count)).is_some()
             && (self.kind.has_items() || self.count == 0)
-            && self.payload() >= 4 * u64::from(self.count)
+            && u64::from(self.decoded) >= 4 * u64::from(self.count)
     }
 
     /// The header that one flipped bit turned into these bytes, if that is what happened. Only for reading: the frame
@@ -318,12 +331,14 @@ impl FrameHeader {
 }
 
 /// A whole frame as bytes: `fields` completed with sizes and chain value, then the body made of `parts`, one behind the
-/// other. Returns the completed header too.
+/// other, as they are to be stored. Returns the completed header too. With codec [`LZ4`] `fields` tells the decoded size.
 pub fn encode(mut fields: FrameHeader, place: Place, offset: u64, parts: &[&[u8]]) -> (FrameHeader, Vec<u8>) {
     let payload: usize = parts.iter().map(|p| p.len()).sum();
     let table = blocks(payload as u64) as usize * 8;
     fields.body = (table + payload) as u32;
-    fields.decoded = payload as u32;
+    if fields.codec == PLAIN {
+        fields.decoded = payload as u32;
+    }
     let start = HEADER + table;
     let mut frame = Vec::with_capacity(fields.len() as usize);
     frame.resize(start, 0);

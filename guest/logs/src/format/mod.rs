@@ -25,7 +25,7 @@
 //! | 0 | 1 | 0xA5 |
 //! | 1 | 1 | format version, 1 |
 //! | 2 | 1 | kind: 1 header, 2 append, 3 put, 4 truncate, 5 replace, 6 meta, 7 footer, 8 seal |
-//! | 3 | 1 | codec of the payload: 0 as it is (others are reserved) |
+//! | 3 | 1 | codec of the payload: 0 as it is, 1 LZ4 block format (frames with items only) |
 //! | 4 | 1 | flags: 1 = first frame of an epoch, 2 = the body starts with a block table |
 //! | 5 | 3 | 0 |
 //! | 8 | 8 | frame number: 1 for the first frame of a log, then one more each |
@@ -51,6 +51,8 @@
 //!
 //! *Body*: a payload of more than 4096 bytes is preceded by a block table: for each 4096 bytes of the payload (the last
 //! block may be shorter) its XXH3-64. So a body of `n` bytes with flag 2 has `ceil(n / 4104)` blocks.
+//!
+//! With codec 1 the payload is stored compressed; block table and chain value are over what is stored.
 //!
 //! *Payload* of a frame with items: for each item the offset of its end as 4 bytes, counted from the end of this list;
 //! then the items. Other payloads are postcard structures.

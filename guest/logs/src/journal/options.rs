@@ -27,7 +27,7 @@ pub struct Options {
     pub items_per_section: Option<u64>,
     /// Fixed: size of a full segment.
     pub segment_bytes: Option<u64>,
-    /// Fixed: compress frames; not in this version.
+    /// Fixed: compress frames.
     pub compression: Option<bool>,
     /// Fixed: sync each section as it fills up.
     pub sync_sections: Option<bool>,

@@ -2,7 +2,7 @@
 
 use super::window::{Window, room};
 use crate::error::Result;
-use crate::format::frame::{FrameHeader, Place, block_check};
+use crate::format::frame::{FrameHeader, PLAIN, Place, block_check};
 use crate::format::{BLOCK, HEADER};
 use crate::storage::File;
 use alloc::vec::Vec;
@@ -45,7 +45,9 @@ pub(super) struct FrameItems {
     pub(super) segment: u64,
     pub(super) offset: u64,
     pub(super) header: FrameHeader,
+    /// The block table, or the whole decoded payload.
     head: Vec<u8>,
+    whole: bool,
 }
 
 impl FrameItems {
@@ -62,12 +64,30 @@ impl FrameItems {
         if head.len() < len || header.chain_value(log, &head) != header.chain {
             return Ok(Err(BadPart(start)));
         }
-        Ok(Ok(FrameItems { segment: source.place.segment, offset, header, head }))
+        let whole = header.blocks() == 0;
+        let items = FrameItems { segment: source.place.segment, offset, header, head, whole };
+        if items.header.codec == PLAIN { Ok(Ok(items)) } else { items.decode(source) }
+    }
+
+    /// Reads and decodes all of a compressed payload. Its decoded size was bounded with the header.
+    fn decode<F: File>(mut self, source: &mut Source<'_, F>) -> Checked<Self> {
+        let mut stored = room(self.header.payload() as usize)?;
+        if let Err(bad) = self.copy(source, 0..self.header.payload(), &mut stored)? {
+            return Ok(Err(bad));
+        }
+        let mut plain = room(self.header.decoded as usize)?;
+        plain.resize(self.header.decoded as usize, 0);
+        let decoded = lz4_flex::block::decompress_into(&stored, &mut plain);
+        if !decoded.is_ok_and(|len| len == plain.len()) {
+            return Ok(Err(BadPart(self.offset))); // it was written so
+        }
+        (self.head, self.whole) = (plain, true);
+        Ok(Ok(self))
     }
 
     /// Copies payload bytes; stops before the first bad block.
     fn copy<F: File>(&self, source: &mut Source<'_, F>, range: Range<u64>, out: &mut Vec<u8>) -> Checked<()> {
-        if self.header.blocks() == 0 {
+        if self.whole {
             // In memory, and checked.
             out.extend_from_slice(self.head.get(range.start as usize..range.end as usize).unwrap_or(&[]));
             return Ok(Ok(()));
@@ -102,7 +122,7 @@ impl FrameItems {
             ends.push(0);
         }
         ends.extend(bytes.as_chunks::<4>().0.iter().map(|b| u64::from(u32::from_le_bytes(*b))));
-        let most = self.header.payload() - 4 * u64::from(self.header.count);
+        let most = u64::from(self.header.decoded) - 4 * u64::from(self.header.count);
         let ordered = ends.is_sorted() && ends.last().is_none_or(|last| *last <= most);
         // Checked bytes that make no sense were written so; treat them as bad all the same.
         Ok(if ordered { Ok(ends) } else { Err(BadPart(self.offset)) })

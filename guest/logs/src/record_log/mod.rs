@@ -113,6 +113,8 @@ pub(crate) struct RecordLog<H: Host, V: View> {
     windows: [Window; 2],
     cursor: Option<Cursor>,
     waiting: Waiting,
+    /// Whether frames with items are stored compressed where that makes them smaller.
+    compress: bool,
     /// None in a log that was opened for reading only.
     writer: Option<Writer<H>>,
     /// What a read-only open found.
@@ -151,6 +153,11 @@ impl<H: Host, V: View> RecordLog<H, V> {
     /// The position that the next append gets.
     pub(crate) fn next(&self) -> u64 {
         self.history.view.next() + self.waiting.ends.len() as u64
+    }
+
+    /// From now on frames with items are stored compressed where that makes them smaller.
+    pub(crate) fn compress(&mut self) {
+        self.compress = true;
     }
 
     /// An error if the log was closed.

@@ -10,7 +10,7 @@ use super::recovery::{self, NewestVerdict, Verdict};
 use super::repair::Repair;
 use super::scan::{Bad, Scanner};
 use super::survey::{Survey, promised};
-use super::window::read_failed;
+use super::window::{file_size, read_failed};
 use super::write::SegmentFile;
 use super::{RecordLog, View, Waiting, Writer, place_name};
 use crate::error::{Damage, Error, Result, Token};
@@ -109,6 +109,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
             windows: Default::default(),
             cursor: None,
             waiting: Waiting::default(),
+            compress: false,
             writer: Some(Writer {
                 _lock: lock,
                 epoch,
@@ -146,7 +147,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
                 let read = read_strictly(&mut scanner, header, frame, expect, root.id)?;
                 let newest = Newest {
                     start: Some((frame.header.promise.segment, frame.header.promise.offset)),
-                    size: file.size().map_err(|e| read_failed(&file_name, e))?,
+                    size: file_size(&file, &file_name)?,
                     history: read.history,
                     verdict: read.verdict,
                     bad: read.bad,
@@ -252,6 +253,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
             windows: Default::default(),
             cursor: None,
             waiting: Waiting::default(),
+            compress: false,
             writer: None,
             damage: Vec::new(),
             lost: Vec::new(),

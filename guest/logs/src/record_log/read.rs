@@ -8,7 +8,7 @@ use super::index::{Entry, Index};
 use super::items::{BadPart, FrameItems, Source};
 use super::scan::Scanner;
 use super::survey::{After, Survey};
-use super::window::read_failed;
+use super::window::{file_size, read_failed};
 use super::{RecordLog, View};
 use crate::error::{Damage, Error, Result};
 use crate::format::frame::Place;
@@ -155,7 +155,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
             Err(StorageError::NotFound) => return Ok(None),
             Err(e) => return Err(read_failed(&name, e)),
         };
-        let size = file.size().map_err(|e| read_failed(&name, e))?;
+        let size = file_size(&file, &name)?;
         let Ok(frame) = Scanner::new(&file, &name, next, size).frame_at(0)? else { return Ok(None) };
         let history = History::<V>::begin(&frame, next);
         let after =

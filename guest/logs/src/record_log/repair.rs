@@ -3,7 +3,7 @@
 
 use super::life::{self, Files};
 use super::scan::Scanner;
-use super::window::read_failed;
+use super::window::file_size;
 use super::{RecordLog, View, Writer, failed};
 use crate::error::{Error, Result};
 use crate::format::frame::Place;
@@ -87,7 +87,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
     fn empty(&self, number: u64) -> Result<()> {
         let name = self.segment_name(number);
         let file = self.host.open(&name).map_err(|e| failed("opening", &name, e))?;
-        if file.size().map_err(|e| read_failed(&name, e))? > 0 {
+        if file_size(&file, &name)? > 0 {
             file.truncate(0).map_err(|e| failed("cutting", &name, e))?;
         }
         Ok(())
@@ -102,7 +102,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
         }
         let (name, end) = (self.segment_name(before), promise.map_or(0, |p| p.1));
         let file = self.host.open(&name).map_err(|e| failed("opening", &name, e))?;
-        let size = file.size().map_err(|e| read_failed(&name, e))?;
+        let size = file_size(&file, &name)?;
         let place = Place { segment: before, ..self.place };
         if size > end && Scanner::new(&file, &name, place, size).zeros_from(end)? {
             file.truncate(end).map_err(|e| failed("cutting", &name, e))?;

@@ -7,13 +7,13 @@ use super::open::{Newest, Request, damaged};
 use super::recovery::Verdict;
 use super::scan::Scanner;
 use super::survey::Survey;
-use super::window::read_failed;
+use super::window::{file_size, read_failed};
 use super::{RecordLog, View, place_name, read};
 use crate::error::{Bounds, Damage, Error, Result};
 use crate::format::names::{self, FileName};
 use crate::format::root::{Root, State};
 use crate::format::segment::SegmentRange;
-use crate::storage::{File, Host};
+use crate::storage::Host;
 use alloc::vec::Vec;
 
 impl<H: Host, V: View> RecordLog<H, V> {
@@ -100,7 +100,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
             let newest = files.segments.last() == Some(&number);
             let mut survey = Survey::<V>::new(&mut scanner, before.take(), !newest, None)?;
             survey.run(&mut scanner)?;
-            let size = file.size().map_err(|e| read_failed(&file_name, e))?;
+            let size = file_size(&file, &file_name)?;
             if let Some(history) = survey.history {
                 before = Some(history.clone());
                 if newest || survey.offset > 0 {

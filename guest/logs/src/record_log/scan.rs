@@ -3,7 +3,7 @@
 //! A frame either verifies as a whole or comes back as [`Bad`], with the parts that fail. Missing bytes read as zeros.
 //! What a bad frame means is decided elsewhere; [`Scanner::torn`] only tells whether it looks like an interrupted write.
 
-use super::window::{Window, read_failed, room};
+use super::window::{Window, file_size, read_failed, room};
 use crate::error::{Error, Result};
 use crate::format::frame::{FrameHeader, HeaderError, Place, block_check, is_end};
 use crate::format::segment::{TRAILER, read_trailer};
@@ -81,7 +81,7 @@ impl<'a, F: File> Scanner<'a, F> {
 
     /// A scanner that ends where the zeros at the end of the file begin.
     pub(super) fn without_fill(file: &'a F, name: &'a str, place: Place) -> Result<Self> {
-        let size = file.size().map_err(|e| read_failed(name, e))?;
+        let size = file_size(file, name)?;
         let mut scanner = Scanner::new(file, name, place, size);
         scanner.size = scanner.end_of_data(0)?;
         Ok(scanner)

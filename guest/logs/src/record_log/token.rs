@@ -1,7 +1,7 @@
 //! Whether a token is in a log's history: the frame it names is there, with its chain value.
 
 use super::scan::Scanner;
-use super::window::read_failed;
+use super::window::file_size;
 use super::{RecordLog, View};
 use crate::error::{Damage, Error, Result, Token};
 use crate::format::frame::{FrameHeader, Place};
@@ -45,7 +45,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
         let sealed = self.sealed(segment)?;
         let start = sealed.index.runs.iter().filter(|r| r.number <= number).max_by_key(|r| r.number);
         let start = start.map_or(0, |r| r.offset);
-        let size = sealed.file.size().map_err(|e| read_failed(&sealed.name, e))?;
+        let size = file_size(&sealed.file, &sealed.name)?;
         find(Scanner::new(&sealed.file, &sealed.name, place, size), start, number)
     }
 }

@@ -7,11 +7,11 @@ use super::history::History;
 use super::open::Request;
 use super::scan::Scanner;
 use super::survey::{Step, Survey};
-use super::window::read_failed;
+use super::window::{file_size, read_failed};
 use super::{RecordLog, View, life, read};
 use crate::error::{Damage, Error, Result};
 use crate::format::frame::{Kind, Place};
-use crate::storage::{File, Host, StorageError};
+use crate::storage::{Host, StorageError};
 use alloc::{collections::VecDeque, string::String, vec::Vec};
 
 /// A segment on its way.
@@ -45,7 +45,7 @@ impl<H: Host, V: View> Verify<H, V> {
         let mut total = 0;
         for number in &segments {
             if let Ok(file) = host.open(&log.segment_name(*number)) {
-                total += file.size().map_err(|e| read_failed(name, e))?;
+                total += file_size(&file, name)?;
             }
         }
         // What the survey of the newest segment will find again is left to it.
@@ -93,7 +93,7 @@ impl<H: Host, V: View> Verify<H, V> {
         let sealed = number != self.log.place.segment;
         let after = if sealed { self.log.after(number)? } else { None };
         let mut scanner = Scanner::without_fill(&file, &name, place)?;
-        let size = file.size().map_err(|e| read_failed(&name, e))?;
+        let size = file_size(&file, &name)?;
         let before = self.before.as_ref().map(|(history, _)| history.clone());
         let survey = Survey::new(&mut scanner, before, sealed, after)?;
         self.checked += survey.offset;
@@ -156,7 +156,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
             let boundary = self.view().boundary();
             match self.sealed(number) {
                 Ok(sealed) => {
-                    let bytes = sealed.file.size().map_err(|e| read_failed(&sealed.name, e))?;
+                    let bytes = file_size(&sealed.file, &sealed.name)?;
                     facts.push(SegmentFacts::new(&sealed.name, true, bytes, &sealed.index, boundary));
                 }
                 Err(Error::Damaged(damage)) => {
@@ -165,7 +165,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
                 Err(error) => return Err(error),
             }
         }
-        let bytes = self.file()?.size().map_err(|e| read_failed(&self.file_name, e))?;
+        let bytes = file_size(self.file()?, &self.file_name)?;
         let boundary = self.view().boundary();
         facts.push(SegmentFacts::new(&self.file_name, false, bytes, &self.history.index, boundary));
         // What a later segment superseded is not live in an earlier one.

@@ -15,6 +15,17 @@ pub(super) fn read_failed(file: &str, error: StorageError) -> Error {
     }
 }
 
+/// No file is as large as this; sums of offsets and lengths below it cannot overflow.
+const IMPOSSIBLE: u64 = 1 << 60;
+
+/// Bytes in a file.
+pub(super) fn file_size<F: File>(file: &F, name: &str) -> Result<u64> {
+    match file.size().map_err(|e| read_failed(name, e))? {
+        size if size < IMPOSSIBLE => Ok(size),
+        size => Err(Error::Storage(format!("reading {name}: an impossible size, {size}"))),
+    }
+}
+
 /// Room for `len` bytes, or an error instead of an abort.
 pub(crate) fn room<T>(len: usize) -> Result<Vec<T>> {
     let mut vec = Vec::new();

@@ -9,7 +9,7 @@ use super::index::{Index, MAX_RUNS};
 use super::life;
 use super::open::Create;
 use super::read::Sealed;
-use super::{RecordLog, View, failed, place_name};
+use super::{RecordLog, View, failed, place_name, room};
 use crate::error::{Error, Limit, Result, Token};
 use crate::format::frame::{self, FrameHeader, Kind, NONE, Place, Promise};
 use crate::format::segment::{Checkpoint, IndexBody, MAX_RUN, Meta, SegmentHeader};
@@ -115,6 +115,19 @@ impl<F: File, V: View> SegmentFile<F, V> {
         };
         Ok(SegmentFile { file, name, history, fill: fill.max(offset) })
     }
+}
+
+/// The parts compressed, and their size before; none unless that saves an eighth.
+fn pack(parts: &[&[u8]]) -> Result<Option<(Vec<u8>, u32)>> {
+    let len = parts.iter().map(|part| part.len()).sum();
+    let mut plain: Vec<u8> = room(len)?;
+    parts.iter().for_each(|part| plain.extend_from_slice(part));
+    let most = lz4_flex::block::get_maximum_output_size(len);
+    let mut packed = room(most)?;
+    packed.resize(most, 0);
+    let size = lz4_flex::block::compress_into(&plain, &mut packed).unwrap_or(most);
+    packed.truncate(size);
+    Ok((size + size / 8 < len).then_some((packed, len as u32)))
 }
 
 fn fields(kind: Kind, number: u64, previous: u128) -> FrameHeader {
@@ -226,7 +239,14 @@ impl<H: Host, V: View> RecordLog<H, V> {
             ..fields(new.kind, tip.number, tip.chain)
         };
         fields.low = tip.low.min(fields.supersedes());
-        let (header, bytes) = frame::encode(fields, place, tip.offset, new.parts);
+        let packed = if self.compress && new.kind.has_items() { pack(new.parts)? } else { None };
+        let (header, bytes) = match &packed {
+            Some((packed, decoded)) => {
+                (fields.codec, fields.decoded) = (frame::LZ4, *decoded);
+                frame::encode(fields, place, tip.offset, &[packed])
+            }
+            None => frame::encode(fields, place, tip.offset, new.parts),
+        };
         if let Err(error) = self.file()?.write(tip.offset, &bytes) {
             return self.broken("writing", error);
         }

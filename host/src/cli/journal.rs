@@ -99,7 +99,7 @@ fn info(place: &Place, args: &Info, out: &mut Output) -> anyhow::Result<Outcome>
         ("segments", info.segments.to_string()),
         ("bytes", info.bytes.to_string()),
         ("live-bytes", info.live_bytes.to_string()),
-        ("begun", Moment(info.begun_ms).to_string()),
+        ("begun", if info.begun_ms == 0 { "unknown".to_owned() } else { Moment(info.begun_ms).to_string() }),
         ("token", info.token.map_or("none".to_owned(), |token| token.to_string())),
     ] {
         out.line(format_args!("{key} {value}"))?;

@@ -86,25 +86,30 @@ impl Checked {
 /// The log cannot be checked, for other reasons than damage.
 pub(crate) fn check(place: &Place, admin: &Admin, log: &str, out: &mut Output) -> anyhow::Result<Checked> {
     let mut found = Vec::new();
+    let mut live = true;
     let mut checked = Checked { damaged: 0, bytes: 0, items: None, remark: "" };
     match admin.info(log) {
         Ok(info) => {
             checked.items = Some(info.items);
             checked.remark = remark(&info);
+            live = info.state == State::Live;
             found = info.damage;
         }
         Err(Error::Damaged(damage)) => found.push(damage),
         Err(error) => return Err(place.told(&place.existing()?, "check", log, error)),
     }
-    // Damage that the first look found comes out again, and more precisely, when everything is read.
+    // A log that is only being made or removed holds nothing to check.
     let mut damages: Vec<Damage> = Vec::new();
-    let read = read_all(admin, log, &mut checked, &mut damages, out);
-    out.end_progress();
-    match read {
-        Ok(()) => {}
-        Err(Error::Damaged(damage)) => damages.push(damage),
-        Err(error) => return Err(place.told(&place.existing()?, "check", log, error)),
+    if live {
+        let read = read_all(admin, log, &mut checked, &mut damages, out);
+        out.end_progress();
+        match read {
+            Ok(()) => {}
+            Err(Error::Damaged(damage)) => damages.push(damage),
+            Err(error) => return Err(place.told(&place.existing()?, "check", log, error)),
+        }
     }
+    // Damage that the first look found mostly came out again, and more precisely, when everything was read.
     for damage in found {
         if !damages.iter().any(|known| (&known.file, known.offset) == (&damage.file, damage.offset)) {
             damages.push(damage);

@@ -101,7 +101,15 @@ impl Trace {
     /// Where the process says that all is durable, all is synced.
     fn durability(&self) -> Vec<String> {
         let (mut dirty, mut found) = (BTreeSet::new(), Vec::new());
+        let cells = format!("{}/cells", self.root);
         for event in self.changes() {
+            // No cell comes or goes before what was written for it (the cell, or the floor of versions) is durable.
+            if let Event::Removed(path) | Event::Renamed(_, path) = event {
+                let early = dirty.iter().any(|file| directory(file) == cells && !self.is_spare(file));
+                if directory(path) == cells && early {
+                    found.push(format!("before {event:?} not synced: {dirty:?}"));
+                }
+            }
             match event {
                 Event::Written { file, .. } | Event::Cut(file) => drop(dirty.insert(file.as_str())),
                 Event::Created(file) | Event::Removed(file) if !self.is_spare(file) => {

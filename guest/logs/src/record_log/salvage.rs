@@ -116,10 +116,8 @@ impl<H: Host, V: View> RecordLog<H, V> {
             let earlier = history.header.segment;
             history.retained.push(SegmentRange { first: earlier, last: earlier });
         }
-        let missing: Vec<_> = ranges(
-            (history.retained.iter().flat_map(|r| r.first..=r.last.min(r.first.saturating_add(1 << 20))))
-                .filter(|n| files.segments.binary_search(n).is_err()),
-        );
+        let mut missing = history.retained.clone();
+        remove(&mut missing, &ranges(files.segments.iter().copied()));
         remove(&mut history.retained, &missing);
         if !damage.iter().any(|d| d.file == found.file && d.offset == found.offset) {
             damage.insert(0, found);

@@ -173,7 +173,7 @@ impl wit::GuestReader for Reader {
 
 pub(crate) struct Ticket {
     journal: Weak<Log>,
-    ticket: RefCell<SyncTicket<WasmHost>>,
+    ticket: RefCell<SyncTicket>,
 }
 
 impl wit::GuestSyncTicket for Ticket {

@@ -163,7 +163,7 @@ impl Admin {
         let mut slot = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let mut instance = slot.take().ok_or(Error::Closed)?;
         let answer = work(&mut instance);
-        if !instance.trapped() {
+        if !instance.trapped() && !matches!(answer, Err(Error::Trap(_))) {
             *slot = Some(instance);
         }
         answer

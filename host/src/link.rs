@@ -65,7 +65,8 @@ pub struct Context {
     running: Arc<Running>,
     /// Files that are open, by name.
     open: HashMap<String, Weak<Charged>>,
-    calls: u64,
+    /// Calls of the storage since the call into the component began; none if nobody tells when one begins.
+    calls: Option<u64>,
     deadline: Option<Instant>,
     overrun: Option<Overrun>,
 }
@@ -82,7 +83,7 @@ impl Context {
             offload: None,
             running: Arc::default(),
             open: HashMap::new(),
-            calls: 0,
+            calls: None,
             deadline: None,
             overrun: None,
         }
@@ -141,9 +142,10 @@ impl Context {
     }
 
     /// To be told before each call into the component: calls of the storage are counted from here on, and no lock is
-    /// waited for beyond `deadline`.
+    /// waited for beyond `deadline`. Without it, they are not counted, and [`overrun`](Context::overrun) is the last one
+    /// ever.
     pub fn begin_call(&mut self, deadline: Option<Instant>) {
-        (self.calls, self.deadline, self.overrun) = (0, deadline, None);
+        (self.calls, self.deadline, self.overrun) = (Some(0), deadline, None);
     }
 
     /// What the component was refused since [`begin_call`](Context::begin_call), if anything.

@@ -3,7 +3,7 @@
 
 mod component;
 
-use annals_tests::campaign::{Budget, Counts, faults, flips, random, sweep};
+use annals_tests::campaign::{Budget, Counts, faults, flips, garbage, hostile, random, sweep};
 use annals_tests::subject::Factory;
 use component::component;
 use std::io::{Write, stdout};
@@ -43,4 +43,14 @@ fn a_fault_at_any_call_loses_nothing_that_was_promised() {
 #[test]
 fn no_flipped_bit_makes_a_log_return_wrong_data() {
     campaign("bit flips", flips::run);
+}
+
+#[test]
+fn no_garbage_makes_a_log_return_wrong_data() {
+    campaign("garbage", garbage::run);
+}
+
+#[test]
+fn no_hostile_answer_of_the_storage_traps() {
+    campaign("hostile answers", hostile::run);
 }

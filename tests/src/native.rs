@@ -128,7 +128,7 @@ impl JournalSubject for Open {
     }
     fn begin_sync(&self) -> Result<Box<dyn TicketSubject>> {
         let ticket = with(&self.0, |journal| journal.begin_sync())?;
-        Ok(Box::new(Ticket { shared: self.0.clone(), ticket: RefCell::new(ticket) }))
+        Ok(Box::new(Ticket { shared: self.0.clone(), ticket }))
     }
     fn close(&self) -> Result<Token> {
         with(&self.0, |journal| journal.close())
@@ -148,14 +148,14 @@ impl ReaderSubject for Reader {
 
 struct Ticket {
     shared: Shared,
-    ticket: RefCell<SyncTicket<SimDisk>>,
+    ticket: SyncTicket,
 }
 
 impl TicketSubject for Ticket {
     fn poll(&self) -> Result<Option<Token>> {
-        with(&self.shared, |journal| journal.poll_sync(&mut self.ticket.borrow_mut()))
+        with(&self.shared, |journal| journal.poll_sync(&self.ticket))
     }
     fn wait(&self) -> Result<Token> {
-        with(&self.shared, |journal| journal.wait_sync(&mut self.ticket.borrow_mut()))
+        with(&self.shared, |journal| journal.wait_sync(&self.ticket))
     }
 }

@@ -33,7 +33,7 @@ pub struct Replay {
 }
 
 /// A sync under way.
-pub struct SyncTicket<H: Host>(Ticket<H>);
+pub struct SyncTicket(Ticket);
 
 /// An open journal.
 pub struct Journal<H: Host> {
@@ -403,19 +403,19 @@ impl<H: Host> Journal<H> {
     }
 
     /// Hands over what waits and starts to make it durable.
-    pub fn begin_sync(&mut self) -> Result<SyncTicket<H>> {
+    pub fn begin_sync(&mut self) -> Result<SyncTicket> {
         self.flush()?;
         self.log.begin_sync_frames().map(SyncTicket)
     }
 
     /// The token, once that sync has succeeded.
-    pub fn poll_sync(&mut self, ticket: &mut SyncTicket<H>) -> Result<Option<Token>> {
-        self.log.finish_sync(&mut ticket.0, false)
+    pub fn poll_sync(&mut self, ticket: &SyncTicket) -> Result<Option<Token>> {
+        self.log.finish_sync(&ticket.0, false)
     }
 
     /// Waits for it.
-    pub fn wait_sync(&mut self, ticket: &mut SyncTicket<H>) -> Result<Token> {
-        let token = self.log.finish_sync(&mut ticket.0, true)?;
+    pub fn wait_sync(&mut self, ticket: &SyncTicket) -> Result<Token> {
+        let token = self.log.finish_sync(&ticket.0, true)?;
         token.ok_or(Error::Other("the sync was waited for and has no outcome".into()))
     }
 

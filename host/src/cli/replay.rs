@@ -54,14 +54,29 @@ pub(crate) fn replay(place: &Place, replay: &Replay, out: &mut Output) -> anyhow
     };
     let end = replay.count.map_or(u64::MAX, |count| start.saturating_add(count));
     let mut lines = Vec::new();
-    stream(place, log, &journal, (start, end), out, |batch, count, out| {
+    let outcome = stream(place, log, &journal, (start, end), out, |batch, count, out| {
         lines.clear();
         for (_, item) in batch.iter().take(count) {
             lines.extend_from_slice(item);
             lines.push(b'\n');
         }
         out.bytes(&lines)
-    })
+    })?;
+    match outcome {
+        Outcome::Fine if end == u64::MAX => beyond(place, log, start, out),
+        outcome => Ok(outcome),
+    }
+}
+
+/// Names damage that a stream of items to the end cannot meet: it may have cost the end, and nobody knows what that was.
+fn beyond(place: &Place, log: &str, start: u64, out: &Output) -> anyhow::Result<Outcome> {
+    let info = place.admin()?.info(log).map_err(|error| place.failed("look at", log, error))?;
+    let mut outcome = Outcome::Fine;
+    for damage in info.damage.iter().filter(|damage| damage.next.is_none_or(|next| next > start)) {
+        out.note(format_args!("log '{log}' is damaged: {}", failure::place(damage)));
+        outcome = Outcome::Damage;
+    }
+    Ok(outcome)
 }
 
 /// Gives `sink` the intact items at positions from `range.0` up to, but not including, `range.1`, in batches of which

@@ -125,7 +125,7 @@ impl Inner {
         let answer = work(&mut live);
         let bounds = match &answer {
             Ok(_) => None,
-            Err(error) if live.instance.trapped() => {
+            Err(error) if live.instance.trapped() || matches!(error, Error::Trap(_)) => {
                 self.front().shut(Some(error.clone()));
                 return answer;
             }

@@ -22,7 +22,8 @@ use std::{
 const STALE: Duration = Duration::from_secs(1);
 
 /// What a component may take of its host. Beyond a maximum it is told out-of-space or an i/o error, or it is stopped;
-/// in each case [`Context::overrun`](super::Context::overrun) tells what happened.
+/// in each case [`Context::overrun`](super::Context::overrun) tells what happened. [`Config`](crate::Config) takes one for
+/// the logs of Rust programs.
 ///
 /// ```
 /// let mut quota = annals::link::Quota::default();
@@ -46,7 +47,7 @@ pub struct Quota {
     /// Bytes of one read, write or list; 128 MiB unless told, more than any frame has. Beyond it: an i/o error.
     pub transfer_bytes: u32,
     /// Calls of the storage, the clock and the randomness during one call into the component; 16,777,216 unless told.
-    /// Beyond it the component is stopped.
+    /// Beyond it the component is stopped. Counted if [`Context::begin_call`](super::Context::begin_call) is told.
     pub calls: u64,
 }
 

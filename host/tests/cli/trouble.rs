@@ -308,3 +308,20 @@ fn a_missing_file_of_a_log_is_damage() {
     fs::write(&path, bytes).unwrap();
     place.ok(&["verify"]);
 }
+
+#[test]
+fn a_log_that_lost_its_end_is_not_replayed_as_if_nothing_had_happened() {
+    let place = Place::new("end");
+    let args = ["journal", "append", "numbers", "-", "--segment-bytes", "64KiB", "--sync-every", "250"];
+    place.feed(&args, items(0..5000).as_bytes()).expect(0);
+    let (path, _) = find(&place, &item(4999));
+    let file = path.file_name().unwrap().to_str().unwrap().to_owned();
+    fs::remove_file(&path).unwrap();
+    let replayed = place.run(&["journal", "replay", "numbers"]);
+    replayed.expect(1);
+    replayed.says(&["annals: log 'numbers' is damaged: ", &file]);
+    assert!(items(0..5000).starts_with(&replayed.text()));
+    place.run(&["verify"]).expect(1);
+    place.feed(&["journal", "append", "numbers", "-"], b"more").expect(1);
+    assert_eq!(place.ok(&["journal", "replay", "numbers", "--count", "10"]), items(0..10));
+}

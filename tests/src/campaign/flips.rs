@@ -79,7 +79,7 @@ impl Rest {
             let end = self.disk.cell_value(&cell).map_or(0, |value| value.len() as u64 * 8);
             bits.extend((0..end).map(|bit| (cell.clone(), bit, true)));
         }
-        bits
+        bits.into_iter().step_by(budget.flip_every).collect()
     }
 
     fn check(

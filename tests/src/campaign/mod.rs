@@ -41,6 +41,8 @@ pub struct Budget {
     pub bit_step: u64,
     /// How many bits of a large frame's body are flipped.
     pub sampled_bits: u64,
+    /// Every how many of all these bits are tried.
+    pub flip_every: usize,
 }
 
 impl Budget {
@@ -55,6 +57,20 @@ impl Budget {
         garbage: 1500,
         bit_step: 5,
         sampled_bits: 20,
+        flip_every: 1,
+    };
+    /// A systematic part, for the component, whose instances take longer to start.
+    pub const COMPONENT: Budget = Budget {
+        runs: 40,
+        ops: 100,
+        random_crashes: 1,
+        second_every: 40,
+        thorough_every: 10,
+        after_percent: 0,
+        garbage: 100,
+        bit_step: 5,
+        sampled_bits: 20,
+        flip_every: 41,
     };
     /// Everything; minutes.
     pub const FULL: Budget = Budget {
@@ -67,6 +83,7 @@ impl Budget {
         garbage: 200_000,
         bit_step: 1,
         sampled_bits: 5000,
+        flip_every: 1,
     };
 }
 

@@ -19,6 +19,11 @@ pub(super) const CASES: &[Case] = &[
         a_disk_without_a_byte_left_can_be_pruned_and_closed,
         "§1.10 zeros kept back for prune, seal and close"
     ),
+    case!(
+        a_later_sync_does_not_hide_that_an_earlier_one_failed,
+        "§1.10 a failed sync closes the log",
+        "§1.9 a failed sync leaves clean pages: found by the fault sweep"
+    ),
     case!(a_torn_frame_that_the_token_names_is_damage, "§1.8 damage below the token is refused"),
 ];
 
@@ -134,6 +139,34 @@ fn a_disk_without_a_byte_left_can_be_pruned_and_closed(subject: &dyn Subject) ->
         journal.close().fine()?;
         ensure!(closed.info(LOG).fine()?.clean, "quota {quota}, items of {len}");
         holds(&*reopen_read_only(&*closed)?, &holding_long(0, end, len))?;
+    }
+    Ok(())
+}
+
+/// A sync that ran meanwhile failed before anyone asked how it ended, and left its pages clean; the next one had nothing
+/// to do and succeeded. What the first one was for must not count as durable.
+fn a_later_sync_does_not_hide_that_an_earlier_one_failed(subject: &dyn Subject) -> Outcome {
+    for way in 0..4 {
+        let side = fork(subject);
+        let journal = create(&*side)?;
+        append_batch(&*journal, 0, 3)?;
+        journal.sync().fine()?;
+        append_batch(&*journal, 3, 6)?;
+        let first = journal.begin_sync().fine()?;
+        side.disk().inject(Fault::next(Call::WaitSync));
+        side.disk().end_syncs();
+        append_batch(&*journal, 6, 9)?;
+        match way {
+            0 => refused!(journal.sync(), Error::Storage(_)),
+            1 => refused!(journal.begin_sync().fine()?.wait(), Error::Storage(_)),
+            2 => refused!(journal.begin_sync().fine()?.poll(), Error::Storage(_)),
+            _ => refused!(journal.close(), Error::Storage(_)),
+        }
+        refused!(journal.size(), Error::Closed);
+        ensure!(first.wait().is_err());
+        let after = crash(&*side, Crash::LOSE_ALL);
+        let size = reopen(&*after)?.size().fine()?;
+        ensure!(size == 3, "way {way}: {size} items");
     }
     Ok(())
 }

@@ -148,6 +148,19 @@ impl SimFile {
     }
 }
 
+impl SimDisk {
+    /// Ends all running syncs, as a disk does in its own time. Each is a numbered call that may fail.
+    pub fn end_syncs(&self) {
+        let mut disk = self.state();
+        let running: Vec<(u64, u64)> = disk.tickets.iter().map(|(id, ticket)| (*id, ticket.file)).collect();
+        for (id, file) in running {
+            let name: Arc<str> = format!("file {file}").into();
+            let step = disk.call(Call::WaitSync, &name, 0, 0);
+            let _ = disk.finish_ticket(id, step);
+        }
+    }
+}
+
 /// A sync under way. It ends when somebody asks: by the first `wait`, or after some polls.
 #[derive(Debug)]
 pub struct SimPending {

@@ -22,6 +22,7 @@ mod repair;
 mod salvage;
 mod scan;
 mod survey;
+mod sync;
 mod token;
 pub(crate) mod verify;
 mod waiting;
@@ -32,8 +33,9 @@ pub(crate) use frames::FrameList;
 pub(crate) use life::{destroy, logs, root_of};
 pub(crate) use open::{Create, Request};
 pub(crate) use read::Lane;
+pub(crate) use sync::Ticket;
 pub(crate) use window::room;
-pub(crate) use write::{NewFrame, Ticket};
+pub(crate) use write::NewFrame;
 
 use crate::error::{Damage, Error, Result};
 use crate::format::frame::{FrameHeader, Place, Promise};
@@ -41,7 +43,8 @@ use crate::format::names::FileName;
 use crate::format::root;
 use crate::format::segment::SegmentHeader;
 use crate::storage::{Host, StorageError};
-use alloc::{collections::BTreeMap, format, string::String, vec::Vec};
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::{format, string::String, vec::Vec};
 use history::History;
 use index::Lost;
 use read::{Cursor, Sealed};
@@ -117,6 +120,10 @@ pub(crate) struct RecordLog<H: Host, V: View> {
     compress: bool,
     /// None in a log that was opened for reading only.
     writer: Option<Writer<H>>,
+    /// Syncs under way, how many were begun, and the last one that is known to have succeeded.
+    syncs: VecDeque<sync::Running<H>>,
+    begun: u64,
+    ended: u64,
     /// What a read-only open found.
     damage: Vec<Damage>,
     /// Positions that missing files held.

@@ -121,6 +121,9 @@ impl<H: Host, V: View> RecordLog<H, V> {
             }),
             damage: Vec::new(),
             lost: Vec::new(),
+            syncs: Default::default(),
+            begun: 0,
+            ended: 0,
             clean: true,
             host,
         })
@@ -257,6 +260,9 @@ impl<H: Host, V: View> RecordLog<H, V> {
             writer: None,
             damage: Vec::new(),
             lost: Vec::new(),
+            syncs: Default::default(),
+            begun: 0,
+            ended: 0,
             clean,
         };
         log.find_older(&files)?;

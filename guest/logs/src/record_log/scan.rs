@@ -9,7 +9,7 @@ use crate::format::frame::{FrameHeader, HeaderError, Place, block_check, is_end}
 use crate::format::segment::{TRAILER, read_trailer};
 use crate::format::{ALIGN, BLOCK, HEADER, SECTOR, frame::Kind};
 use crate::storage::File;
-use alloc::{string::String, vec::Vec};
+use alloc::{format, string::String, vec::Vec};
 use core::ops::Range;
 
 const AHEAD: usize = 256 << 10;
@@ -93,7 +93,12 @@ impl<'a, F: File> Scanner<'a, F> {
             return Ok(&[]);
         }
         let (len, ahead) = (len.min(left), AHEAD.min(left));
-        self.window.get(self.file, self.name, self.place.segment, offset, len, ahead)
+        let bytes = self.window.get(self.file, self.name, self.place.segment, offset, len, ahead)?;
+        // Nothing is concluded from bytes that should be there and were not returned.
+        if bytes.len() < len {
+            return Err(Error::Storage(format!("reading {}: fewer bytes than the file has", self.name)));
+        }
+        Ok(bytes)
     }
 
     /// The address behind the last byte, not below `from`, that is not zero; rounded up to where a frame may start.
@@ -103,8 +108,8 @@ impl<'a, F: File> Scanner<'a, F> {
             let start = end.saturating_sub(step).max(from);
             let len = (end - start) as usize;
             let bytes = self.file.read(start, len as u32).map_err(|e| read_failed(self.name, e))?;
-            if bytes.len() > len {
-                return Err(Error::Storage("more bytes than asked for".into()));
+            if bytes.len() != len {
+                return Err(Error::Storage(format!("reading {}: not as many bytes as asked for", self.name)));
             }
             if let Some(last) = bytes.iter().rposition(|b| *b != 0) {
                 return Ok((start + last as u64 + 1).next_multiple_of(ALIGN).min(self.size));

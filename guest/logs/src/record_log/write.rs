@@ -1,4 +1,4 @@
-//! Writing frames: space, rolls, syncs, the seal.
+//! Writing frames: space, rolls, the seal.
 //!
 //! A frame is written with one call, at the end of the newest segment; nothing is written twice. Space is claimed before
 //! it is needed; what is kept back of it is for the frames that free or finish a log. A failed write or sync closes the
@@ -14,7 +14,7 @@ use crate::error::{Error, Limit, Result, Token};
 use crate::format::frame::{self, FrameHeader, Kind, NONE, Place, Promise};
 use crate::format::segment::{Checkpoint, IndexBody, MAX_RUN, Meta, SegmentHeader};
 use crate::format::{HEADER, frame_len};
-use crate::storage::{File, Host, PendingSync, StorageError};
+use crate::storage::{File, Host, StorageError};
 use alloc::{string::String, vec::Vec};
 
 /// Most zeros written ahead at a time.
@@ -42,13 +42,6 @@ pub(crate) struct NewFrame<'a> {
     pub(crate) parts: &'a [&'a [u8]],
     /// It may use the space that is kept back.
     pub(crate) kept: bool,
-}
-
-/// A sync under way, and what is durable once it succeeds.
-pub(crate) struct Ticket<H: Host> {
-    pending: Option<<H::File as File>::Pending>,
-    upto: Promise,
-    token: Token,
 }
 
 impl<F: File, V: View> SegmentFile<F, V> {
@@ -153,13 +146,14 @@ impl<H: Host, V: View> RecordLog<H, V> {
     /// After this every call answers `closed`; files and lock are let go of.
     pub(crate) fn shut(&mut self) {
         self.writer = None;
+        self.syncs.clear();
         self.file = None;
         self.sealed.clear();
         self.cursor = None;
     }
 
     /// The storage failed while writing: nothing is known about the end of the file any more.
-    fn broken<T>(&mut self, what: &str, error: StorageError) -> Result<T> {
+    pub(super) fn broken<T>(&mut self, what: &str, error: StorageError) -> Result<T> {
         self.shut();
         let name = &self.file_name;
         Err(match failed(what, name, error) {
@@ -170,7 +164,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
         })
     }
 
-    fn writer(&mut self) -> Result<&mut super::Writer<H>> {
+    pub(super) fn writer(&mut self) -> Result<&mut super::Writer<H>> {
         self.check_open()?;
         self.writer.as_mut().ok_or(Error::ReadOnly)
     }
@@ -286,46 +280,6 @@ impl<H: Host, V: View> RecordLog<H, V> {
         let len = frame_len(payload.len() as u64 + 8 * crate::format::blocks(payload.len() as u64));
         self.claim(len, true)?;
         self.put(&NewFrame { kind, first: 0, count: 0, parts: &[&payload], kept: true })
-    }
-
-    /// Makes all frames durable.
-    pub(crate) fn sync_frames(&mut self) -> Result<Token> {
-        let tip = self.history.tip.address();
-        if self.writer()?.durable != tip {
-            if let Err(error) = self.file()?.sync() {
-                return self.broken("syncing", error);
-            }
-            self.writer()?.durable = tip;
-        }
-        Ok(self.token())
-    }
-
-    /// Starts to make all frames durable.
-    pub(crate) fn begin_sync_frames(&mut self) -> Result<Ticket<H>> {
-        let (upto, token) = (self.history.tip.address(), self.token());
-        if self.writer()?.durable == upto {
-            return Ok(Ticket { pending: None, upto, token });
-        }
-        match self.file()?.begin_sync() {
-            Ok(pending) => Ok(Ticket { pending: Some(pending), upto, token }),
-            Err(error) => self.broken("syncing", error),
-        }
-    }
-
-    /// The token, once the sync has succeeded; waits for that if asked to.
-    pub(crate) fn finish_sync(&mut self, ticket: &mut Ticket<H>, wait: bool) -> Result<Option<Token>> {
-        let Some(pending) = &ticket.pending else { return Ok(Some(ticket.token)) };
-        let outcome = if wait { Some(pending.wait()) } else { pending.poll() };
-        match outcome {
-            None => return self.check_writable().map(|()| None),
-            Some(Err(error)) => return self.broken("syncing", error),
-            Some(Ok(())) => {}
-        }
-        ticket.pending = None;
-        if let Some(writer) = self.writer.as_mut() {
-            writer.durable = writer.durable.max(ticket.upto);
-        }
-        Ok(Some(ticket.token))
     }
 
     /// Begins the next segment. If there is no space for it, nothing is changed.

@@ -14,7 +14,9 @@ static FULL: LazyLock<Memory> = LazyLock::new(|| {
     let memory = Memory::new();
     let log = open(&memory);
     let (ends, bytes) = batch(1000);
-    (0..ITEMS / 1000).for_each(|_| drop(log.append_packed(&ends, &bytes).expect("there is memory")));
+    for _ in 0..ITEMS / 1000 {
+        log.append_packed(&ends, &bytes).expect("there is memory");
+    }
     log.close().expect("it closes");
     memory
 });

@@ -173,7 +173,7 @@ fn threads_share_one_order() {
             let (log, appender) = (log.clone(), appender.clone());
             move || {
                 let mut placed = Vec::new();
-                for number in 0..2000_u64 {
+                for number in 0..20_000_u64 {
                     let item = format!("{thread}:{number}").into_bytes();
                     let position = match (thread, number % 50) {
                         (0, _) => log.append(&item).unwrap(),
@@ -182,7 +182,7 @@ fn threads_share_one_order() {
                         _ => appender.append(&item).unwrap(),
                     };
                     assert!(log.size().unwrap() > position);
-                    if number % 97 == 0 {
+                    if number % 997 == 0 {
                         assert_eq!(log.read(position).unwrap(), item);
                         log.sync().unwrap();
                     }

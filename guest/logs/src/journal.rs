@@ -114,9 +114,14 @@ impl<H: Host> Journal<H> {
     fn check_position(&self, position: u64) -> Result<()> {
         let bounds = self.bounds();
         if position >= bounds.end {
-            return Err(Error::OutOfRange(bounds));
+            return Err(self.cut_short().unwrap_or(Error::OutOfRange(bounds)));
         }
         if position < bounds.start { Err(Error::Pruned(bounds)) } else { Ok(()) }
+    }
+
+    /// In a damaged log that may have held more items than are known: the damage.
+    fn cut_short(&self) -> Option<Error> {
+        self.log.cut_short().map(|damage| Error::Damaged(damage.clone()))
     }
 
     /// Appends an item. It may wait in memory.
@@ -216,7 +221,10 @@ impl<H: Host> Journal<H> {
     /// Reads consecutive items.
     pub fn read_range(&mut self, start: u64, limits: Limits) -> Result<Batch> {
         self.check_start(start)?;
-        self.batch(start, self.log.next(), limits)
+        match self.cut_short() {
+            Some(damage) if start == self.log.next() => Err(damage),
+            _ => self.batch(start, self.log.next(), limits),
+        }
     }
 
     fn check_start(&self, start: u64) -> Result<()> {
@@ -283,8 +291,10 @@ impl<H: Host> Journal<H> {
     pub fn replay_next(&mut self, replay: &mut Replay, limits: Limits) -> Result<Option<Batch>> {
         self.log.check_open()?;
         if replay.over || replay.next >= replay.end {
+            // Said once: what is not known to be the end must not look like one.
+            let damage = self.cut_short().filter(|_| !replay.over);
             replay.over = true;
-            return Ok(None);
+            return damage.map_or(Ok(None), Err);
         }
         let bounds = self.bounds();
         if replay.next < bounds.start {

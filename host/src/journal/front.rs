@@ -3,7 +3,7 @@
 //! Invariants, which hold whenever nobody holds both locks of `inner`:
 //! * bounds are known exactly while the journal is open, and they are the component's;
 //! * gathered items follow them: item `i` has position `known.end + i`;
-//! * while a call that may move the bounds is under way, the front is not *steady*: nothing is added to what is gathered.
+//! * while a call that may move the end is under way, the front is not *steady*: nothing is gathered.
 
 use crate::{error::Error, types::Bounds};
 
@@ -100,9 +100,12 @@ impl Front {
         self.steady = true;
     }
 
-    /// A call begins that may move the bounds.
-    pub(super) fn disturb(&mut self) {
+    /// A call is to begin that moves the end: nothing is gathered until it has ended. What was gathered before is to be
+    /// handed over first; then this is called again, as others may have been faster.
+    pub(super) fn halt(&mut self) -> Option<(u64, Packed)> {
+        let gathered = self.take();
         self.steady = false;
+        gathered
     }
 
     /// It has ended, and these are the bounds now.

@@ -320,7 +320,7 @@ impl Journal {
     pub fn rewind(&self, size: u64) -> Result<(), Error> {
         let inner = &self.inner;
         inner.with_live(|live| {
-            inner.hand_over(live)?;
+            inner.halt(live)?;
             inner.moving(live, |live| {
                 live.call(|journal, store, resource| journal.call_rewind(store, resource, size))
             })
@@ -385,7 +385,7 @@ impl Journal {
     /// As [`flush`](Journal::flush), but the journal is closed in any case.
     pub fn close(&self) -> Result<Token, Error> {
         let token = self.inner.with_live(|live| {
-            let waiting = self.inner.hand_over(live);
+            let waiting = self.inner.halt(live);
             let closed = live.call(|journal, store, resource| journal.call_close(store, resource));
             waiting.and(closed)
         });

@@ -156,3 +156,39 @@ impl<T> Future for Outcome<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    /// Ends when it is waited for.
+    #[derive(Default)]
+    struct Slow(AtomicU32);
+
+    impl PendingSync for Slow {
+        fn poll(&self) -> Option<Result<()>> {
+            (self.0.load(Ordering::Relaxed) > 0).then_some(Ok(()))
+        }
+        fn wait(&self) -> Result<()> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn no_more_than_sixteen_run_at_once_and_the_oldest_is_waited_for() {
+        let running = Running::default();
+        let started: Vec<Arc<Slow>> = (0..100).map(|_| Arc::default()).collect();
+        for (count, slow) in started.iter().enumerate() {
+            running.make_room();
+            let slow: Arc<dyn PendingSync> = slow.clone();
+            running.remember(&slow);
+            let still = started[..=count].iter().filter(|slow| slow.poll().is_none()).count();
+            assert_eq!(still, (count + 1).min(SYNCS));
+            assert!(started[..=count - (still - 1)].iter().rev().skip(1).all(|slow| slow.poll().is_some()));
+        }
+        running.wait();
+        assert!(started.iter().all(|slow| slow.0.load(Ordering::Relaxed) == 1), "each was waited for once");
+    }
+}

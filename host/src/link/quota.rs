@@ -37,11 +37,11 @@ pub struct Quota {
     pub file_bytes: u64,
     /// Bytes of all files in the storage; 1 TiB unless told. Beyond it: out-of-space.
     pub stored_bytes: u64,
-    /// Files in the storage; 262,144 unless told. Beyond it: out-of-space.
+    /// Files in the storage; 1,048,576 unless told. Beyond it: out-of-space.
     pub files: u64,
-    /// Cells in the storage, of up to 64 KiB each; 65,536 unless told. Beyond it: out-of-space.
+    /// Cells in the storage, of up to 64 KiB each; 1,048,576 unless told. Beyond it: out-of-space.
     pub cells: u64,
-    /// Different names of locks that were ever taken here; each may leave an empty file behind. 65,536 unless told.
+    /// Different names of locks that were ever taken here; each may leave an empty file behind. 1,048,576 unless told.
     /// Beyond it: out-of-space.
     pub locks: u64,
     /// Bytes of one read, write or list; 128 MiB unless told, more than any frame has. Beyond it: an i/o error.
@@ -56,9 +56,9 @@ impl Default for Quota {
         Quota {
             file_bytes: 4 << 30,
             stored_bytes: 1 << 40,
-            files: 1 << 18,
-            cells: 1 << 16,
-            locks: 1 << 16,
+            files: 1 << 20,
+            cells: 1 << 20,
+            locks: 1 << 20,
             transfer_bytes: 128 << 20,
             calls: 1 << 24,
         }
@@ -261,7 +261,9 @@ impl Drop for Charged {
 
 /// The accounts of the storages that are in use, by address.
 #[derive(Clone, Default)]
-pub(crate) struct Accounts(Arc<Mutex<Vec<(Weak<dyn Storage>, Account)>>>);
+pub(crate) struct Accounts(Arc<Mutex<Vec<Known>>>);
+
+type Known = (Weak<dyn Storage>, Account);
 
 impl Accounts {
     pub(crate) fn of(&self, storage: &Arc<dyn Storage>) -> Account {

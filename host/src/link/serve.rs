@@ -19,6 +19,9 @@ pub(super) type Checked<C> = wasmtime::Result<Result<C>>;
 /// From how many names on those of closed files are forgotten now and then.
 const NAMES: usize = 64;
 
+/// A file and its size.
+pub(super) type SizedFile = (Box<dyn File>, u64);
+
 /// What growing a file has to do with its account.
 pub(super) type Growth = (Arc<dyn File>, Arc<Charged>);
 
@@ -73,7 +76,7 @@ impl View<'_> {
     pub(super) fn create(
         &mut self,
         name: &str,
-    ) -> Checked<impl FnOnce() -> Result<(Box<dyn File>, u64)> + Send + use<>> {
+    ) -> Checked<impl FnOnce() -> Result<SizedFile> + Send + use<>> {
         self.enter()?;
         let files = self.context.quota.files;
         let checked = check_name(name).and_then(|()| self.claim(Bound::Files, files));
@@ -81,10 +84,7 @@ impl View<'_> {
         Ok(checked.map(|()| move || Ok((storage.create(&name)?, 0))))
     }
 
-    pub(super) fn open(
-        &mut self,
-        name: &str,
-    ) -> Checked<impl FnOnce() -> Result<(Box<dyn File>, u64)> + Send + use<>> {
+    pub(super) fn open(&mut self, name: &str) -> Checked<impl FnOnce() -> Result<SizedFile> + Send + use<>> {
         self.enter()?;
         let (storage, owned) = (self.context.storage.clone(), name.to_owned());
         Ok(check_name(name).map(|()| {
@@ -96,22 +96,14 @@ impl View<'_> {
         }))
     }
 
-    pub(super) fn created(
-        &mut self,
-        name: &str,
-        file: Result<(Box<dyn File>, u64)>,
-    ) -> Result<Resource<OpenFile>> {
+    pub(super) fn created(&mut self, name: &str, file: Result<SizedFile>) -> Result<Resource<OpenFile>> {
         if file.is_err() {
             self.context.account.give_back(Bound::Files, 1);
         }
         self.opened(name, file)
     }
 
-    pub(super) fn opened(
-        &mut self,
-        name: &str,
-        file: Result<(Box<dyn File>, u64)>,
-    ) -> Result<Resource<OpenFile>> {
+    pub(super) fn opened(&mut self, name: &str, file: Result<SizedFile>) -> Result<Resource<OpenFile>> {
         let (file, size) = file?;
         let context = &mut *self.context;
         let charged = match context.open.get(name).and_then(Weak::upgrade) {
@@ -231,9 +223,8 @@ impl View<'_> {
 
     /// Charges growth to `end`.
     fn growing(&mut self, file: &Resource<OpenFile>, end: Option<u64>) -> Checked<Growth> {
-        let (file, charged) = match self.table.get(file)? {
-            OpenFile { file, charged } => (file.clone(), charged.clone()),
-        };
+        let OpenFile { file, charged } = self.table.get(file)?;
+        let (file, charged) = (file.clone(), charged.clone());
         let context = &mut *self.context;
         let grown = charged.grow(&*context.storage, end.unwrap_or(u64::MAX), &context.quota);
         Ok(grown.and_then(|grown| match grown {

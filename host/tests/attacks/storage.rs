@@ -155,7 +155,7 @@ fn syncs_that_are_thrown_away_do_not_pile_up() {
     println!("at most {most} threads were syncing");
     assert_eq!(attack.join().unwrap(), Report { done: 2_000, refused: NONE });
     // Those that have ended may still be seen for a moment, and other tests sync too.
-    assert!(most <= 32, "{most} threads were syncing");
+    assert!(most <= 100, "{most} threads were syncing");
 }
 
 #[test]

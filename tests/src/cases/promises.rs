@@ -4,7 +4,7 @@ use super::damage::refuses_writing;
 use super::kit::*;
 use super::{Case, case};
 use crate::sim::{Call, Crash, Fault, SimDisk};
-use crate::subject::{SEGMENT, Subject};
+use crate::subject::{ALL, SEGMENT, Subject};
 use annals_logs::error::{Error, Token};
 
 pub(super) const CASES: &[Case] = &[
@@ -23,6 +23,14 @@ pub(super) const CASES: &[Case] = &[
         a_later_sync_does_not_hide_that_an_earlier_one_failed,
         "§1.10 a failed sync closes the log",
         "§1.9 a failed sync leaves clean pages: found by the fault sweep"
+    ),
+    case!(
+        a_damaged_log_does_not_end_as_if_that_were_its_end,
+        "§5 nor shorten silently: found with the command"
+    ),
+    case!(
+        a_log_without_its_root_cell_is_listed_with_its_damage,
+        "§1.15 files without a root cell are damage"
     ),
     case!(a_torn_frame_that_the_token_names_is_damage, "§1.8 damage below the token is refused"),
 ];
@@ -169,4 +177,50 @@ fn a_later_sync_does_not_hide_that_an_earlier_one_failed(subject: &dyn Subject) 
         ensure!(size == 3, "way {way}: {size} items");
     }
     Ok(())
+}
+
+/// Without its newest file, or with its only file emptied, a log may have held more items than are known.
+fn a_damaged_log_does_not_end_as_if_that_were_its_end(subject: &dyn Subject) -> Outcome {
+    for items in [60, 3] {
+        let side = fork(subject);
+        let journal = create(&*side)?;
+        append_long(&*journal, 0, items, 4000)?;
+        journal.close().fine()?;
+        let newest = side.disk().file_names().pop().ok_or("no file")?;
+        match items {
+            60 => side.disk().remove_file(&newest),
+            _ => side.disk().cut_file(&newest, 0),
+        }
+        let reader = reopen_read_only(&*side)?;
+        let known = reader.size().fine()?;
+        ensure!(known < items);
+        let lowest = |answer| damage(answer).map(|damage: annals_logs::error::Damage| damage.lowest);
+        same(lowest(reader.read(known).map(drop))?, Some(known))?;
+        same(lowest(reader.read_range(known, ALL).map(drop))?, Some(known))?;
+        let replay = reader.replay(0).fine()?;
+        let mut read = 0;
+        let end = loop {
+            match replay.next(ALL) {
+                Ok(Some(batch)) => read += batch.ends.len() as u64,
+                other => break other,
+            }
+        };
+        same((lowest(end.map(drop))?, read), (Some(known), known))?;
+        same(replay.next(ALL).fine()?, None)?;
+        same(side.verify(LOG).fine()?.first().and_then(|damage| damage.lowest), Some(known))?;
+    }
+    Ok(())
+}
+
+fn a_log_without_its_root_cell_is_listed_with_its_damage(subject: &dyn Subject) -> Outcome {
+    let journal = create(subject)?;
+    append(&*journal, 0, 5)?;
+    journal.close().fine()?;
+    for cell in subject.disk().cell_names() {
+        subject.disk().remove_cell(&cell);
+    }
+    let listed = subject.list().fine()?;
+    same(listed.iter().map(|log| (log.name.as_str(), log.damage.len())).collect(), vec![(LOG, 1)])?;
+    ensure!(!subject.verify(LOG).fine()?.is_empty());
+    holds(&*reopen_read_only(subject)?, &holding(0, 5))
 }

@@ -9,7 +9,7 @@ use crate::format::frame::Place;
 use crate::format::names::{self, FileName};
 use crate::format::root::{Root, RootError, State};
 use crate::storage::{Cell, Host, StorageError, Swap};
-use alloc::{format, string::String, vec::Vec};
+use alloc::{collections::BTreeSet, format, string::String, vec::Vec};
 
 const PAGE: u32 = 1000;
 
@@ -97,11 +97,15 @@ fn pages(
     }
 }
 
-/// Names of all logs that have a root cell.
+/// Names of all logs that have a root cell, and of those that have only files left.
 pub(crate) fn logs<H: Host>(host: &H) -> Result<Vec<String>> {
     let cells = pages(names::ROOT_PREFIX, |after| host.list_cells(names::ROOT_PREFIX, after, PAGE))?;
     let name = |cell: &String| cell.strip_prefix(names::ROOT_PREFIX).map(String::from);
-    Ok(cells.iter().filter_map(name).filter(|name| names::is_log_name(name)).collect())
+    let mut found: BTreeSet<String> =
+        cells.iter().filter_map(name).filter(|name| names::is_log_name(name)).collect();
+    let files = pages("", |after| host.list("", after, PAGE))?;
+    found.extend(files.iter().filter_map(|file| FileName::parse(file)).map(|file| file.log));
+    Ok(found.into_iter().collect())
 }
 
 /// The files of a log name.

@@ -128,6 +128,8 @@ pub(crate) struct RecordLog<H: Host, V: View> {
     damage: Vec<Damage>,
     /// Positions that missing files held.
     lost: Vec<Lost>,
+    /// Why items may be missing behind the last one that is known.
+    cut_short: Option<Damage>,
     clean: bool,
 }
 
@@ -185,6 +187,11 @@ impl<H: Host, V: View> RecordLog<H, V> {
     /// What a read-only open found damaged.
     pub(crate) fn damage(&self) -> &[Damage] {
         &self.damage
+    }
+
+    /// The damage behind the last known item, if there may have been more items.
+    pub(crate) fn cut_short(&self) -> Option<&Damage> {
+        self.cut_short.as_ref()
     }
 
     /// Whether it was cleanly closed before.

@@ -10,6 +10,7 @@ use super::survey::Survey;
 use super::window::{file_size, read_failed};
 use super::{RecordLog, View, place_name, read};
 use crate::error::{Bounds, Damage, Error, Result};
+use crate::format::frame::Kind;
 use crate::format::names::{self, FileName};
 use crate::format::root::{Root, State};
 use crate::format::segment::SegmentRange;
@@ -57,7 +58,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
             Ok(Some(rooted)) if rooted.root.state == State::Live => return Ok((rooted.root, None)),
             Ok(Some(_)) => return Err(Error::NotFound),
             Ok(None) => match life::file_names(host, name)?.into_iter().next() {
-                Some(file) => damaged(&file, 0, "a file of a log that has no root cell"),
+                Some(_) => damaged(&names::root(name), 0, "the root cell of the log is missing"),
                 None => return Err(Error::NotFound),
             },
             Err(error) => error,
@@ -104,11 +105,11 @@ impl<H: Host, V: View> RecordLog<H, V> {
             if let Some(history) = survey.history {
                 before = Some(history.clone());
                 if newest || survey.offset > 0 {
-                    last = Some((file, file_name, size, history, survey.damage, number));
+                    last = Some((file, file_name, size, history, survey.damage, survey.cut_short, number));
                 }
             }
         }
-        let Some((file, name_of_file, size, mut history, mut damage, number)) = last else {
+        let Some((file, name_of_file, size, mut history, mut damage, mut cut_short, number)) = last else {
             return Err(Error::Damaged(found));
         };
         if history.header.segment != number {
@@ -119,6 +120,12 @@ impl<H: Host, V: View> RecordLog<H, V> {
         let mut missing = history.retained.clone();
         remove(&mut missing, &ranges(files.segments.iter().copied()));
         remove(&mut history.retained, &missing);
+        // A footer with no segment behind it, or a segment of which no frame is left: nobody knows what else there was.
+        let mut found = found;
+        if history.tip.kind == Kind::Footer || history.tip.number == 0 {
+            found.lowest = Some(history.view.next());
+            cut_short = Some(found.clone());
+        }
         if !damage.iter().any(|d| d.file == found.file && d.offset == found.offset) {
             damage.insert(0, found);
         }
@@ -135,6 +142,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
         let mut log = Self::assemble(host, name, root, newest, files)?;
         log.clean = false;
         log.damage = damage;
+        log.cut_short = cut_short;
         for gone in missing {
             log.lose_segments(gone)?;
         }

@@ -50,6 +50,8 @@ pub(super) struct Survey<V> {
     pub(super) damage: Vec<Damage>,
     /// Where the next frame should start.
     pub(super) offset: u64,
+    /// More items may have stood behind the last frame that verifies; why they are lost.
+    pub(super) cut_short: Option<Damage>,
     /// It ended at bytes that look like an interrupted write and that nothing promises.
     pub(super) torn: bool,
     sealed: bool,
@@ -69,8 +71,17 @@ impl<V: View> Survey<V> {
         after: Option<After>,
     ) -> Result<Self> {
         let (damage, gap) = (Vec::new(), None);
-        let mut survey =
-            Survey { history: None, damage, offset: 0, torn: false, sealed, after, gap, blank: false };
+        let mut survey = Survey {
+            history: None,
+            damage,
+            offset: 0,
+            cut_short: None,
+            torn: false,
+            sealed,
+            after,
+            gap,
+            blank: false,
+        };
         match scanner.frame_at(0)? {
             Ok(frame) => {
                 survey.history = History::begin(&frame, scanner.place);
@@ -323,6 +334,7 @@ impl<V: View> Survey<V> {
         }
         let from = history.view.boundary();
         self.lose(scanner, from, next, offset, Some((from, None)), what);
+        self.cut_short = self.damage.last().cloned();
         Ok(Step::Done)
     }
 

@@ -174,20 +174,27 @@ fn all_members_of_a_group_are_told_the_same() {
 fn a_storage_that_panics_leaves_nobody_waiting() {
     let panics = Arc::new(AtomicBool::new(false));
     let told = panics.clone();
-    let log = journal(Arc::new(Hooked::before(move || {
-        thread::sleep(Duration::from_millis(5));
+    let (tell, mut storage) = Hooked::slow(Memory::new());
+    storage.1.before = Arc::new(move || {
         assert!(!told.load(Ordering::Relaxed), "told to panic");
         Ok(())
-    })));
-    log.append_durable(b"kept").unwrap();
-    panics.store(true, Ordering::Relaxed);
+    });
+    let log = journal(Arc::new(storage));
     thread::scope(|scope| {
         let log = &log;
+        let first = scope.spawn(|| log.append_durable(b"kept"));
+        until(|| log.size() == Ok(1));
+        // One group, which waits for the first one's sync to end; then one of them leads, and panics.
         let threads: Vec<_> = (0..8).map(|n| scope.spawn(move || log.append_durable(&item(n, 0)))).collect();
+        thread::sleep(Duration::from_millis(100));
+        panics.store(true, Ordering::Relaxed);
+        tell.send(()).unwrap();
+        assert_eq!(first.join().unwrap(), Ok(0));
         let ended: Vec<_> = threads.into_iter().map(|thread| thread.join()).collect();
         assert_eq!(ended.iter().filter(|ended| ended.is_err()).count(), 1, "one leads and panics");
         assert!(ended.into_iter().flatten().all(|answer| answer == Err(Error::Closed)));
     });
+    assert_eq!(log.append_durable(b"x"), Err(Error::Closed));
     panics.store(false, Ordering::Relaxed);
     assert_eq!(log.reopen().unwrap().size(), Ok(1));
 }

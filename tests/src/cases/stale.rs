@@ -13,6 +13,7 @@ pub(super) const CASES: &[Case] = &[
     case!(a_stale_segment_is_damage, "§5 stale block"),
     case!(a_stale_sector_is_damage, "§5 stale block"),
     case!(a_misdirected_sector_is_damage, "§5 misdirected block"),
+    case!(a_frame_of_another_history_is_never_served, "§1.2 every frame verifies in its chain"),
     case!(
         a_stale_frame_behind_a_repeated_batch_is_never_served,
         "§1.5 stale bytes never verify as a continuation"
@@ -98,6 +99,24 @@ fn splice(subject: &dyn Subject, from: &dyn Subject, bytes: &[u8], size: u64) ->
         Err(Error::Damaged(_)) => same(subject.disk().hash(), before),
         Err(other) => Err(format!("{other:?}")),
     }
+}
+
+fn a_frame_of_another_history_is_never_served(subject: &dyn Subject) -> Outcome {
+    let journal = create(subject)?;
+    append_batch(&*journal, 0, 3)?;
+    journal.sync_data().fine()?;
+    let one = subject.on(subject.disk().fork().reboot(Crash::LOSE_ALL));
+    let two = subject.on(subject.disk().fork().reboot(Crash::LOSE_ALL));
+    // The same log, twice in the same way but for one item: same numbers, same addresses, same random numbers.
+    for (side, number) in [(&one, 13), (&two, 23)] {
+        let journal = reopen(&**side)?;
+        append_batch(&*journal, number, number + 1)?;
+        append_batch(&*journal, number + 1, number + 2)?;
+    }
+    let one = crash(&*one, Crash::KEEP_ALL);
+    let two = crash(&*two, Crash::KEEP_ALL);
+    same(find(two.disk(), &item(24))?, find(one.disk(), &item(14))?)?;
+    splice(&*one, &*two, &item(24), 4)
 }
 
 fn a_stale_frame_behind_a_repeated_batch_is_never_served(subject: &dyn Subject) -> Outcome {

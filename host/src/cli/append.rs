@@ -1,31 +1,26 @@
-//! `annals journal append`: lines of a file or of standard input become items.
+//! `annals journal append`: lines, length-prefixed items or whole files become items of a journal.
 //!
 //! What this prints is a promise. `durable SIZE` stands after every sync, and what it says is on its way to the reader
 //! before the next item is appended: all items below SIZE are on disk, whatever happens to this process. At the end,
 //! also when it was an error that ended the input, the log is closed and the rest told: `durable`, the first and last
 //! position that this run filled, and the token of the closed log.
 
-use std::{
-    fs::File,
-    io::{self, Read},
-    path::{Path, PathBuf},
-};
+use std::path::PathBuf;
 
 use annals::{Journal, Token, journal::Options};
-use anyhow::{Context as _, bail};
 use clap::{Args, value_parser};
 
 use super::{
     Outcome, Place,
-    input::Lines,
+    input::{Format, Input, Source},
     journal::{Writing, log_name},
     output::{Count, Output},
 };
 
-/// Append each line of a file to a journal as one item
+/// Append the lines of a file, or other items, to a journal
 ///
-/// LF ends an item and is not part of it; CR and every other byte is. A last line without LF is an item too, and an
-/// empty line is an empty item. The journal is made if it does not exist.
+/// Each line is an item unless --input says otherwise. LF ends it and is not part of it; CR and every other byte is. A
+/// last line without LF is an item too, and an empty line is an empty item. The journal is made if it does not exist.
 ///
 /// Prints 'durable SIZE' after every sync: all items below SIZE are then safe. At the end it prints the first and the
 /// last position filled ('first F last L') and the token of the log ('token TOKEN'), which --expect-token takes.
@@ -34,8 +29,12 @@ pub(crate) struct Append {
     /// Name of the journal: 1 to 64 of a-z, 0-9 and -
     #[arg(value_parser = log_name)]
     log: String,
-    /// File to read, or - for standard input
-    file: PathBuf,
+    /// File to read, or - for standard input; several with --input files
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// How items stand in the input
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "lines")]
+    input: Format,
     /// Sync after every N items, not only at the end
     #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
     sync_every: Option<u64>,
@@ -43,6 +42,13 @@ pub(crate) struct Append {
     writing: Writing,
     #[command(flatten)]
     making: Making,
+    /// Position of the first item [default: 0]
+    #[arg(
+        long,
+        value_name = "POSITION",
+        help_heading = "Options of a new journal (an existing one must have been made with the same)"
+    )]
+    start_at: Option<u64>,
 }
 
 /// Options that a journal gets when it is made, and keeps.
@@ -55,16 +61,17 @@ pub(crate) struct Making {
     /// Size of a segment file; KiB, MiB or GiB may follow the number [default: 16MiB]
     #[arg(long, value_name = "BYTES", value_parser = size)]
     segment_bytes: Option<u64>,
-    /// Position of the first item [default: 0]
-    #[arg(long, value_name = "POSITION")]
-    start_at: Option<u64>,
+    /// Compress the items of each batch where that makes them smaller
+    #[arg(long)]
+    compress: bool,
     /// Do not sync when a section is full
     #[arg(long)]
     no_sync_sections: bool,
 }
 
 impl Making {
-    fn apply(&self, options: Options) -> Options {
+    /// Puts this into the options of an open.
+    pub(crate) fn apply(&self, options: Options) -> Options {
         let mut options = options;
         if let Some(items) = self.items_per_section {
             options = options.items_per_section(items);
@@ -72,8 +79,8 @@ impl Making {
         if let Some(bytes) = self.segment_bytes {
             options = options.segment_bytes(bytes);
         }
-        if let Some(position) = self.start_at {
-            options = options.start_at(position);
+        if self.compress {
+            options = options.compression(true);
         }
         if self.no_sync_sections {
             options = options.sync_sections(false);
@@ -85,8 +92,11 @@ impl Making {
 /// Runs `journal append`.
 pub(crate) fn run(place: &Place, append: &Append, out: &mut Output) -> anyhow::Result<Outcome> {
     // Before anything is made: a wrong file name leaves no empty journal behind.
-    let mut input = Input::open(&append.file)?;
-    let options = append.making.apply(append.writing.apply(Options::default()));
+    let mut input = Input::open(&append.files, append.input)?;
+    let mut options = append.making.apply(append.writing.apply(Options::default()));
+    if let Some(position) = append.start_at {
+        options = options.start_at(position);
+    }
     let journal = place.journal(place.made()?, &append.log, &options)?;
     out.start_progress("appending", input.bytes);
     let mut job = Job { place, log: &append.log, journal: &journal, sync_every: append.sync_every };
@@ -101,37 +111,6 @@ pub(crate) fn run(place: &Place, append: &Append, out: &mut Output) -> anyhow::R
     match appended.failure {
         None => Ok(Outcome::Fine),
         Some(failure) => Err(failure),
-    }
-}
-
-/// A file or standard input, line by line.
-pub(crate) struct Input {
-    /// What a person calls it.
-    pub(crate) name: String,
-    /// Its size, where it has one.
-    pub(crate) bytes: Option<u64>,
-    lines: Lines<Box<dyn Read>>,
-}
-
-impl Input {
-    /// Opens a file; `-` is standard input.
-    ///
-    /// # Errors
-    /// It does not exist, cannot be read, or is a directory.
-    pub(crate) fn open(path: &Path) -> anyhow::Result<Input> {
-        if path.as_os_str() == "-" {
-            let lines = Lines::new(Box::new(io::stdin()) as Box<dyn Read>);
-            return Ok(Input { name: "standard input".to_owned(), bytes: None, lines });
-        }
-        let name = format!("'{}'", path.display());
-        let cannot = || format!("cannot read {name}");
-        let file = File::open(path).with_context(cannot)?;
-        let metadata = file.metadata().with_context(cannot)?;
-        if metadata.is_dir() {
-            bail!("cannot read {name}: it is a directory; name a file, or - for standard input");
-        }
-        let bytes = metadata.is_file().then_some(metadata.len());
-        Ok(Input { name, bytes, lines: Lines::new(Box::new(file) as Box<dyn Read>) })
     }
 }
 
@@ -170,9 +149,9 @@ impl Job<'_> {
     /// may not be there.
     pub(crate) fn run(&mut self, input: &mut Input, out: &mut Output) -> anyhow::Result<Appended> {
         let mut appended = Appended::default();
-        let ended = self.append(&mut input.lines, &mut appended, out);
+        let ended = self.append(&mut *input.items, &mut appended, out);
         out.end_progress();
-        appended.bytes = input.lines.read();
+        appended.bytes = input.items.read();
         let closed = self.journal.close();
         let stopped = || {
             let items = Count(appended.items, "item");
@@ -194,16 +173,16 @@ impl Job<'_> {
         Ok(appended)
     }
 
-    fn append<R: Read>(
+    fn append(
         &mut self,
-        lines: &mut Lines<R>,
+        source: &mut dyn Source,
         appended: &mut Appended,
         out: &mut Output,
     ) -> anyhow::Result<()> {
         let mut unsynced = 0;
         loop {
             let room = self.sync_every.map_or(u64::MAX, |every| every - unsynced);
-            let Some(items) = lines.next_batch(usize::try_from(room).unwrap_or(usize::MAX))? else {
+            let Some(items) = source.next_batch(usize::try_from(room).unwrap_or(usize::MAX))? else {
                 return Ok(());
             };
             let count = items.ends.len() as u64;
@@ -213,7 +192,7 @@ impl Job<'_> {
             appended.next = first + count;
             appended.items += count;
             unsynced += count;
-            out.progress(lines.read());
+            out.progress(source.read());
             if self.sync_every == Some(unsynced) {
                 let synced = self.journal.sync_data();
                 synced.map_err(|error| self.place.failed("sync", self.log, error))?;

@@ -3,13 +3,17 @@
 use super::{Outcome, failure, output::Output};
 use crate::bench::{ALL, Bench, ITEM, Row, WORKS, Who};
 use annals::{
-    Runtime,
+    Config,
     storage::{Directory, Memory, Storage},
 };
 use anyhow::Context as _;
 use clap::Args;
 use indicatif::ProgressBar;
-use std::{fmt::Write as _, path::PathBuf, sync::Arc};
+use std::{
+    fmt::Write as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 /// How to measure.
 #[derive(Args)]
@@ -42,7 +46,13 @@ impl Drop for Scratch {
 }
 
 /// Measures, and prints a table.
-pub(super) fn run(dir: Option<PathBuf>, command: &Command, out: &mut Output) -> anyhow::Result<Outcome> {
+pub(super) fn run(
+    dir: Option<PathBuf>,
+    component: Option<&Path>,
+    command: &Command,
+    out: &mut Output,
+) -> anyhow::Result<Outcome> {
+    let runtime = super::runtime(component, Config::new())?;
     let base = dir.unwrap_or_else(std::env::temp_dir);
     let scratch = Scratch(base.join(format!("annals-bench-{}", std::process::id())));
     let storage: Arc<dyn Storage> = match command.memory {
@@ -61,7 +71,6 @@ pub(super) fn run(dir: Option<PathBuf>, command: &Command, out: &mut Output) -> 
     let only = |name: &str| command.only.as_ref().is_none_or(|only| name.contains(only.as_str()));
     let works: Vec<_> = WORKS.iter().filter(|work| only(work.name)).collect();
 
-    let runtime = Runtime::new().context("cannot start the log component")?;
     let bench = Bench::new(runtime, storage, items).context("cannot prepare the log that is read")?;
     // Drawn on standard error, and only where that is a terminal.
     let bar = ProgressBar::new((works.len() * rounds * ALL.len()) as u64);

@@ -1,25 +1,30 @@
-//! Input as items: one item per line, packed into batches, in constant memory.
-//!
-//! LF (0x0A) ends an item and nothing else does: CR, NUL and any other byte belong to the item. A last line without LF
-//! is an item too; an empty line is an empty item. So an input of `n` LFs has `n` items, and one more if bytes follow
-//! the last LF.
+//! Input as items, packed into batches: what the formats of an input have in common.
 //!
 //! A batch is handed out when it is large enough, when it holds as many items as the caller wants, when the input ends
 //! or fails, and when the input is slower than we are: a line from a terminal or from `tail -f` does not wait here for
 //! others to come. Whatever precedes a failure is handed out before the failure is told.
 
-use std::{io, io::Read};
+use std::{
+    fmt,
+    fs::{File, Metadata},
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
 
 use annals::limits::ITEM_BYTES;
+use anyhow::{Context as _, bail};
+use clap::ValueEnum;
+
+use super::{files::Files, lines::Lines, output::Count, prefixed::Prefixed};
 
 /// Most items in one batch.
 pub(crate) const BATCH_ITEMS: usize = 8192;
 /// A batch is handed out once it holds this many bytes.
 pub(crate) const BATCH_BYTES: usize = 256 << 10;
 /// How much is read at once.
-const CHUNK: usize = 128 << 10;
+pub(crate) const CHUNK: usize = 128 << 10;
 /// A read that returns less than this came from a slow producer, or from the end of a file.
-const SLOW: usize = 4 << 10;
+pub(crate) const SLOW: usize = 4 << 10;
 
 /// Items, packed: item `i` is `bytes[ends[i-1]..ends[i]]`. At least one.
 pub(crate) struct Items<'a> {
@@ -29,22 +34,63 @@ pub(crate) struct Items<'a> {
     pub(crate) bytes: &'a [u8],
 }
 
+/// An input of some format.
+pub(crate) trait Source {
+    /// The next items, at least one and at most `max`; none at the end.
+    ///
+    /// # Errors
+    /// An item that is too long, or an input that cannot be read: every whole item before it was returned by earlier
+    /// calls, and later calls return none.
+    fn next_batch(&mut self, max: usize) -> Result<Option<Items<'_>>, InputError>;
+    /// Number of bytes read so far.
+    fn read(&self) -> u64;
+}
+
+/// How items stand in an input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Each line is an item; LF ends it and is not part of it
+    Lines,
+    /// Before each item stands its length: 4 bytes, little-endian
+    Prefixed,
+    /// Each FILE as a whole is one item
+    Files,
+}
+
 /// Why an input cannot be read on.
 #[derive(Debug)]
 pub(crate) enum InputError {
     /// A line is longer than an item may be; its number, from 1.
-    TooLong(u64),
+    LongLine(u64),
     /// Reading failed behind so many whole lines.
-    Read(u64, io::Error),
+    Lines(u64, io::Error),
+    /// An item is said to be longer than an item may be; its number, from 1, and its length.
+    LongItem(u64, u32),
+    /// The input ends inside an item or its length; its number, from 1.
+    Short(u64),
+    /// Reading failed behind so many whole items.
+    Items(u64, io::Error),
+    /// A file is longer than an item may be.
+    LongFile(PathBuf),
+    /// A file cannot be read.
+    File(PathBuf, io::Error),
 }
 
-impl std::fmt::Display for InputError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for InputError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let most = format_args!("{ITEM_BYTES} bytes (16 MiB), the maximum of one item");
         match self {
-            InputError::TooLong(line) => {
-                write!(f, "line {line} is longer than {ITEM_BYTES} bytes (16 MiB), the maximum of one item")
-            }
-            InputError::Read(lines, _) => write!(f, "reading failed behind line {lines}"),
+            InputError::LongLine(line) => write!(f, "line {line} is longer than {most}"),
+            InputError::Lines(lines, _) => write!(f, "reading failed behind line {lines}"),
+            InputError::LongItem(item, length) => write!(
+                f,
+                "item {item} is said to have {length} bytes, more than {most}; is every item preceded by its length, \
+                 4 bytes, little-endian?"
+            ),
+            InputError::Short(item) => write!(f, "the input ends inside item {item}"),
+            InputError::Items(items, _) => write!(f, "reading failed behind {}", Count(*items, "item")),
+            InputError::LongFile(path) => write!(f, "{} is longer than {most}", name(path)),
+            InputError::File(path, _) => write!(f, "cannot read {}", name(path)),
         }
     }
 }
@@ -52,255 +98,94 @@ impl std::fmt::Display for InputError {
 impl std::error::Error for InputError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            InputError::TooLong(_) => None,
-            InputError::Read(_, error) => Some(error),
+            InputError::Lines(_, error) | InputError::Items(_, error) | InputError::File(_, error) => {
+                Some(error)
+            }
+            _ => None,
         }
     }
 }
 
-/// Splits an input into items.
-pub(crate) struct Lines<R> {
-    input: R,
-    chunk: Box<[u8]>,
-    /// What of `chunk` was read and not yet looked at.
-    from: usize,
-    to: usize,
-    /// The last read returned little: the producer is slower than we are.
-    slow: bool,
-    /// There is no more to read, or no way to.
-    ended: bool,
-    failure: Option<InputError>,
-    /// Whole items, and behind them (from `whole` on) the beginning of the next one.
-    bytes: Vec<u8>,
-    whole: usize,
-    ends: Vec<u32>,
-    /// Items handed out.
-    lines: u64,
-    /// Bytes read.
-    read: u64,
+/// Files or standard input, item by item.
+pub(crate) struct Input {
+    /// What a person calls it.
+    pub(crate) name: String,
+    /// Its size, where it has one.
+    pub(crate) bytes: Option<u64>,
+    /// Its items.
+    pub(crate) items: Box<dyn Source>,
 }
 
-impl<R: Read> Lines<R> {
-    /// Starts at the current place of `input`.
-    pub(crate) fn new(input: R) -> Lines<R> {
-        Lines::with_chunk(input, CHUNK)
-    }
-
-    fn with_chunk(input: R, chunk: usize) -> Lines<R> {
-        Lines {
-            input,
-            chunk: vec![0; chunk].into_boxed_slice(),
-            from: 0,
-            to: 0,
-            slow: false,
-            ended: false,
-            failure: None,
-            bytes: Vec::new(),
-            whole: 0,
-            ends: Vec::new(),
-            lines: 0,
-            read: 0,
-        }
-    }
-
-    /// The next items, at least one and at most `max`; none at the end.
+impl Input {
+    /// Opens a file whose lines are items; `-` is standard input.
     ///
     /// # Errors
-    /// A line that is too long, or an input that cannot be read: every whole line before it was returned by earlier
-    /// calls, and later calls return none.
-    pub(crate) fn next_batch(&mut self, max: usize) -> Result<Option<Items<'_>>, InputError> {
-        let max = max.clamp(1, BATCH_ITEMS);
-        self.bytes.drain(..self.whole);
-        self.whole = 0;
-        self.ends.clear();
-        while self.ends.len() < max && self.whole < BATCH_BYTES {
-            if self.from == self.to && (self.ended || (self.slow && !self.ends.is_empty())) {
-                break;
-            }
-            if self.from == self.to {
-                self.fill();
-            } else {
-                self.split();
-            }
-        }
-        self.lines += self.ends.len() as u64;
-        match self.failure.take_if(|_| self.ends.is_empty()) {
-            Some(failure) => Err(failure),
-            None if self.ends.is_empty() => Ok(None),
-            None => Ok(Some(Items { ends: &self.ends, bytes: &self.bytes[..self.whole] })),
-        }
+    /// It does not exist, cannot be read, or is a directory.
+    pub(crate) fn lines(path: &Path) -> anyhow::Result<Input> {
+        let (input, bytes) = open(path)?;
+        Ok(Input { name: name(path), bytes, items: Box::new(Lines::new(input)) })
     }
 
-    /// Number of bytes read so far.
-    pub(crate) fn read(&self) -> u64 {
-        self.read
-    }
-
-    /// Reads more, or ends: a last line without LF then becomes an item.
-    fn fill(&mut self) {
-        match self.input.read(&mut self.chunk) {
-            Ok(0) => {
-                self.ended = true;
-                if self.bytes.len() > self.whole {
-                    self.end_item();
-                }
+    /// Opens files of any format; `-` is standard input.
+    ///
+    /// # Errors
+    /// One does not exist, cannot be read, or is a directory; or there are several where the format takes one.
+    pub(crate) fn open(paths: &[PathBuf], format: Format) -> anyhow::Result<Input> {
+        match (format, paths) {
+            (Format::Lines, [path]) => Input::lines(path),
+            (Format::Prefixed, [path]) => {
+                let (input, bytes) = open(path)?;
+                Ok(Input { name: name(path), bytes, items: Box::new(Prefixed::new(input)) })
             }
-            Ok(count) => {
-                (self.from, self.to) = (0, count);
-                self.slow = count < SLOW;
-                self.read += count as u64;
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => {
-                let whole = self.lines + self.ends.len() as u64;
-                self.fail(InputError::Read(whole, error));
-            }
+            (Format::Files, [_, ..]) => Input::files(paths),
+            _ => bail!(
+                "{} files are named where one is wanted; append them one after the other, or give --input files to \
+                 append each as one item",
+                paths.len()
+            ),
         }
     }
 
-    /// Moves one line, or what there is of it, from the chunk to the batch.
-    fn split(&mut self) {
-        let unread = &self.chunk[self.from..self.to];
-        let end = memchr::memchr(b'\n', unread);
-        let part = &unread[..end.unwrap_or(unread.len())];
-        if self.bytes.len() - self.whole + part.len() > ITEM_BYTES {
-            let line = self.lines + self.ends.len() as u64 + 1;
-            return self.fail(InputError::TooLong(line));
+    /// Looks at all files, so that a wrong name is found before anything is made.
+    fn files(paths: &[PathBuf]) -> anyhow::Result<Input> {
+        let mut total = Some(0);
+        for path in paths {
+            // A pipe can be opened only once.
+            let pipe = path.metadata().is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir());
+            let bytes = if pipe { None } else { open(path)?.1 };
+            if bytes.is_some_and(|bytes| bytes > ITEM_BYTES as u64) {
+                bail!("cannot append: {}", InputError::LongFile(path.clone()));
+            }
+            total = total.zip(bytes).map(|(total, bytes)| total + bytes);
         }
-        self.bytes.extend_from_slice(part);
-        self.from += part.len();
-        if end.is_some() {
-            self.from += 1;
-            self.end_item();
-        }
-    }
-
-    /// The bytes gathered since the last item are one. A batch stays far below 4 GiB, so its length fits.
-    fn end_item(&mut self) {
-        self.whole = self.bytes.len();
-        self.ends.push(self.whole as u32);
-    }
-
-    fn fail(&mut self, failure: InputError) {
-        self.ended = true;
-        self.from = self.to;
-        self.bytes.truncate(self.whole);
-        self.failure = Some(failure);
+        let name = match paths {
+            [path] => name(path),
+            _ => Count(paths.len() as u64, "file").to_string(),
+        };
+        Ok(Input { name, bytes: total, items: Box::new(Files::new(paths.to_vec())) })
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What the first lines of this file say, as directly as it can be written.
-    fn naive(input: &[u8]) -> Vec<Vec<u8>> {
-        let mut items: Vec<Vec<u8>> = input.split(|&byte| byte == b'\n').map(<[u8]>::to_vec).collect();
-        items.pop_if(|last| last.is_empty());
-        items
+/// Opens a file or standard input, and says how long it is, where that is known.
+fn open(path: &Path) -> anyhow::Result<(Box<dyn Read>, Option<u64>)> {
+    if path.as_os_str() == "-" {
+        return Ok((Box::new(io::stdin()), None));
     }
-
-    fn all<R: Read>(lines: &mut Lines<R>, max: usize) -> (Vec<Vec<u8>>, Option<InputError>) {
-        let mut items = Vec::new();
-        loop {
-            match lines.next_batch(max) {
-                Ok(None) => return (items, None),
-                Err(error) => {
-                    assert!(matches!(lines.next_batch(max), Ok(None)), "an error ends the input");
-                    return (items, Some(error));
-                }
-                Ok(Some(batch)) => {
-                    assert!((1..=max).contains(&batch.ends.len()));
-                    assert_eq!(batch.ends.last().map(|&end| end as usize), Some(batch.bytes.len()));
-                    let mut start = 0;
-                    for &end in batch.ends {
-                        items.push(batch.bytes[start..end as usize].to_vec());
-                        start = end as usize;
-                    }
-                }
-            }
-        }
+    let name = name(path);
+    let cannot = || format!("cannot read {name}");
+    let file = File::open(path).with_context(cannot)?;
+    let metadata = file.metadata().with_context(cannot)?;
+    if metadata.is_dir() {
+        bail!("cannot read {name}: it is a directory; name a file, or - for standard input");
     }
+    let bytes = Some(metadata).filter(Metadata::is_file).map(|metadata| metadata.len());
+    Ok((Box::new(file), bytes))
+}
 
-    #[test]
-    fn every_short_input_splits_as_specified_however_it_is_read() {
-        let alphabet = [b'a', b'\n', b'\r'];
-        for length in 0..=7u32 {
-            for mut code in 0..3usize.pow(length) {
-                let input: Vec<u8> = (0..length)
-                    .map(|_| {
-                        let byte = alphabet[code % 3];
-                        code /= 3;
-                        byte
-                    })
-                    .collect();
-                for (chunk, max) in [(1, 1), (1, 3), (2, 2), (3, 1), (8, 8)] {
-                    let (items, error) = all(&mut Lines::with_chunk(&input[..], chunk), max);
-                    assert!(error.is_none());
-                    assert_eq!(items, naive(&input), "{input:?} chunk {chunk} max {max}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn batches_are_bounded_by_items_and_by_bytes() {
-        let input = vec![b'\n'; 3 * BATCH_ITEMS];
-        let mut lines = Lines::new(&input[..]);
-        let first = lines.next_batch(usize::MAX).unwrap().unwrap();
-        assert_eq!(first.ends.len(), BATCH_ITEMS);
-        let mut input = vec![b'x'; BATCH_BYTES / 2];
-        input.push(b'\n');
-        let input = input.repeat(5);
-        let mut lines = Lines::new(&input[..]);
-        assert_eq!(lines.next_batch(usize::MAX).unwrap().unwrap().ends.len(), 2);
-    }
-
-    /// Reads that return what they are told, one after the other.
-    struct Script(Vec<io::Result<Vec<u8>>>);
-
-    impl Read for Script {
-        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-            if self.0.is_empty() {
-                return Ok(0);
-            }
-            let part = self.0.remove(0)?;
-            into[..part.len()].copy_from_slice(&part);
-            Ok(part.len())
-        }
-    }
-
-    #[test]
-    fn lines_of_a_slow_producer_do_not_wait_for_more() {
-        let script = Script(vec![Ok(b"a\nb\nc".to_vec()), Ok(b"d\n".to_vec())]);
-        let mut lines = Lines::new(script);
-        let first = lines.next_batch(100).unwrap().unwrap();
-        assert_eq!((first.ends, first.bytes), (&[1, 2][..], &b"ab"[..]));
-        let second = lines.next_batch(100).unwrap().unwrap();
-        assert_eq!((second.ends, second.bytes), (&[2][..], &b"cd"[..]));
-        assert!(lines.next_batch(100).unwrap().is_none());
-    }
-
-    #[test]
-    fn whole_lines_before_a_failure_are_handed_out_first() {
-        let interrupted = || Err(io::ErrorKind::Interrupted.into());
-        let script = Script(vec![interrupted(), Ok(b"a\nb".to_vec()), Err(io::Error::other("gone"))]);
-        let (items, error) = all(&mut Lines::new(script), 100);
-        assert_eq!(items, [b"a"]);
-        assert!(matches!(error, Some(InputError::Read(1, _))));
-    }
-
-    #[test]
-    fn the_longest_item_passes_and_one_byte_more_is_named() {
-        let mut input = b"first\n".to_vec();
-        input.resize(6 + ITEM_BYTES, b'x');
-        input.extend_from_slice(b"\nlast");
-        let (items, error) = all(&mut Lines::new(&input[..]), 100);
-        assert!(error.is_none());
-        assert_eq!(items.iter().map(Vec::len).collect::<Vec<_>>(), [5, ITEM_BYTES, 4]);
-        input.insert(6, b'y');
-        let (items, error) = all(&mut Lines::new(&input[..]), 100);
-        assert_eq!(items, [b"first"]);
-        assert!(matches!(error, Some(InputError::TooLong(2))));
+/// What a person calls it.
+fn name(path: &Path) -> String {
+    match path.as_os_str() == "-" {
+        true => "standard input".to_owned(),
+        false => format!("'{}'", path.display()),
     }
 }

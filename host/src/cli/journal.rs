@@ -11,21 +11,29 @@ use anyhow::bail;
 use clap::{Args, Subcommand};
 
 use super::{
-    Outcome, Place, append, failure,
+    EXIT_CODES, Outcome, Place, append, failure, json, list,
     output::{Bytes, Count, Moment, Output},
-    replay, roundtrip, verify,
+    replay, roundtrip,
 };
 
 /// The commands of a journal.
 #[derive(Subcommand)]
 pub(crate) enum Command {
+    #[command(after_help = EXIT_CODES)]
     Append(append::Append),
+    #[command(after_help = EXIT_CODES)]
     Replay(replay::Replay),
+    #[command(after_help = EXIT_CODES)]
     Read(replay::Read),
+    #[command(after_help = EXIT_CODES)]
     Info(Info),
+    #[command(after_help = EXIT_CODES)]
     Prune(Prune),
+    #[command(after_help = EXIT_CODES)]
     Rewind(Rewind),
+    #[command(after_help = EXIT_CODES)]
     Destroy(Destroy),
+    #[command(after_help = EXIT_CODES)]
     Roundtrip(roundtrip::Roundtrip),
 }
 
@@ -84,15 +92,26 @@ pub(crate) struct Info {
     /// Name of the journal
     #[arg(value_parser = log_name)]
     log: String,
+    /// Print a JSON object
+    #[arg(long)]
+    json: bool,
 }
 
 fn info(place: &Place, args: &Info, out: &mut Output) -> anyhow::Result<Outcome> {
     let info = look_at(place, &args.log)?;
+    let outcome = match info.damage.is_empty() {
+        true => Outcome::Fine,
+        false => Outcome::Damage,
+    };
+    if args.json {
+        out.line(json::log(&info))?;
+        return Ok(outcome);
+    }
     let number = |number: Option<u64>| number.map_or("none".to_owned(), |number| number.to_string());
     for (key, value) in [
         ("name", info.name.clone()),
         ("kind", info.kind.to_string()),
-        ("state", verify::state(&info).to_owned()),
+        ("state", list::state(&info).to_owned()),
         ("items", info.items.to_string()),
         ("oldest", number(info.oldest)),
         ("size", info.next.to_string()),
@@ -107,10 +126,7 @@ fn info(place: &Place, args: &Info, out: &mut Output) -> anyhow::Result<Outcome>
     for damage in &info.damage {
         out.line(format_args!("damage {}", failure::place(damage)))?;
     }
-    match info.damage.is_empty() {
-        true => Ok(Outcome::Fine),
-        false => Ok(Outcome::Damage),
-    }
+    Ok(outcome)
 }
 
 /// What the admin interface knows about a journal.

@@ -6,15 +6,29 @@
 
 mod append;
 mod bench;
+mod completions;
+mod copy;
 mod failure;
+mod files;
+mod format;
 mod input;
+mod inspect;
 mod journal;
+mod json;
+mod lines;
+mod list;
 mod output;
+mod prefixed;
 mod replay;
 mod roundtrip;
 mod verify;
+mod wit;
 
-use std::{path::PathBuf, process::ExitCode, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+};
 
 use annals::{
     Admin, Config, Error, Journal, Runtime,
@@ -42,6 +56,9 @@ struct Command {
     /// Directory that holds the logs
     #[arg(long, global = true, value_name = "DIR")]
     dir: Option<PathBuf>,
+    /// Run the component in this file, which must be of the same world, instead of the one that is built in
+    #[arg(long, global = true, value_name = "FILE")]
+    component: Option<PathBuf>,
     #[command(subcommand)]
     group: Group,
 }
@@ -56,10 +73,19 @@ enum Group {
     Verify(verify::Verify),
     /// List all logs
     #[command(after_help = EXIT_CODES)]
-    List,
+    List(list::List),
+    #[command(after_help = EXIT_CODES)]
+    Inspect(inspect::Inspect),
+    #[command(after_help = EXIT_CODES)]
+    Copy(copy::Copy),
     /// Measure how fast logs are here, beside the native library and plain file writes
     #[command(after_help = EXIT_CODES)]
     Bench(bench::Command),
+    /// Print the contract of the component, in WIT
+    #[command(after_help = EXIT_CODES)]
+    Wit,
+    #[command(after_help = EXIT_CODES)]
+    Completions(completions::Completions),
 }
 
 /// How a command ended that did what it was asked to do.
@@ -74,7 +100,7 @@ enum Outcome {
 /// Runs the command that the arguments name.
 pub(crate) fn main() -> ExitCode {
     let command = Command::parse();
-    match run(command.dir, command.group) {
+    match run(command) {
         Ok(Outcome::Fine) => ExitCode::SUCCESS,
         Ok(Outcome::Damage) => ExitCode::from(1),
         Err(error) => {
@@ -84,18 +110,40 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
-fn run(dir: Option<PathBuf>, group: Group) -> anyhow::Result<Outcome> {
+fn run(command: Command) -> anyhow::Result<Outcome> {
+    let Command { dir, component, group } = command;
     let mut out = Output::new();
-    if let Group::Bench(command) = group {
-        return bench::run(dir, &command, &mut out);
-    }
-    let place = Place::new(dir)?;
+    let component = component.as_deref();
+    let place = || Place::new(dir.clone(), component);
     match group {
-        Group::Journal(command) => journal::run(&place, command, &mut out),
-        Group::Verify(command) => verify::run(&place, &command, &mut out),
-        Group::List => verify::list(&place, &mut out),
-        Group::Bench(_) => Ok(Outcome::Fine), // it was run above
+        Group::Journal(command) => journal::run(&place()?, command, &mut out),
+        Group::Verify(command) => verify::run(&place()?, &command, &mut out),
+        Group::List(command) => list::run(&place()?, &command, &mut out),
+        Group::Inspect(command) => inspect::run(&place()?, &command, &mut out),
+        Group::Copy(command) => copy::run(&place()?, &command, &mut out),
+        Group::Bench(command) => bench::run(dir, component, &command, &mut out),
+        Group::Wit => wit::run(&mut out),
+        Group::Completions(command) => completions::run(&command, &mut out),
     }
+}
+
+/// The log component: the one that belongs to this program, or another of the same world.
+fn runtime(component: Option<&Path>, config: Config) -> anyhow::Result<Runtime> {
+    let Some(path) = component else {
+        return Runtime::with_config(config).context("cannot start the log component");
+    };
+    let name = path.display();
+    let bytes = std::fs::read(path).with_context(|| format!("cannot read component '{name}'"))?;
+    let hint = "'annals wit' shows the world that it must fit";
+    if !bytes.starts_with(b"\0asm\x0d\0\x01\0") {
+        bail!("cannot run component '{name}': it is not a compiled component; {hint}");
+    }
+    Runtime::compile(&bytes, config).map_err(|error| {
+        let why = anyhow!(error);
+        let why = format!("{:#}", why.root_cause());
+        let why = why.split_whitespace().collect::<Vec<_>>().join(" ");
+        anyhow!("cannot run component '{name}': {why}; {hint}")
+    })
 }
 
 /// The directory that a command works on, and the component that works on it.
@@ -105,11 +153,10 @@ struct Place {
 }
 
 impl Place {
-    fn new(dir: Option<PathBuf>) -> anyhow::Result<Place> {
+    fn new(dir: Option<PathBuf>, component: Option<&Path>) -> anyhow::Result<Place> {
         let dir = dir.ok_or_else(|| anyhow!("no directory given; say where the logs are with --dir DIR"))?;
         let config = annals::cache::default_dir().into_iter().fold(Config::new(), Config::cache);
-        let runtime = Runtime::with_config(config).context("cannot start the log component")?;
-        Ok(Place { dir, runtime })
+        Ok(Place { dir, runtime: runtime(component, config)? })
     }
 
     /// The directory, which must exist.

@@ -71,6 +71,16 @@ impl Output {
             }
             None => "{msg} {decimal_bytes}, {decimal_bytes_per_sec}, {elapsed}",
         };
+        self.start(what, total, template);
+    }
+
+    /// The same, counting items.
+    pub(crate) fn start_counting(&mut self, what: &'static str, total: u64) {
+        let template = "{msg} {bar:16} {human_pos} of {human_len} items, {per_sec}, {eta} left";
+        self.start(what, Some(total), template);
+    }
+
+    fn start(&mut self, what: &'static str, total: Option<u64>, template: &str) {
         let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden());
         bar.set_style(
             ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()),
@@ -80,7 +90,7 @@ impl Output {
         self.unseen = Some(Instant::now());
     }
 
-    /// So many bytes are done.
+    /// So many bytes or items are done.
     pub(crate) fn progress(&mut self, done: u64) {
         if self.unseen.take_if(|since| since.elapsed() > UNSEEN).is_some() {
             self.bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(10));
@@ -111,6 +121,30 @@ fn write_out(reader: &mut Reader, bytes: &[u8]) -> anyhow::Result<Reader> {
         }
     }
     Ok(*reader)
+}
+
+/// Rows below their heads, each column as wide as it needs, aligned to the right where `right` says so.
+pub(crate) fn table<const N: usize>(
+    head: [&str; N],
+    right: [bool; N],
+    rows: impl Iterator<Item = [String; N]>,
+) -> String {
+    let rows: Vec<[String; N]> = [head.map(str::to_owned)].into_iter().chain(rows).collect();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: [usize; N] = std::array::from_fn(width);
+    let mut text = String::new();
+    for row in &rows {
+        let mut line = String::new();
+        for ((cell, right), width) in row.iter().zip(right).zip(widths) {
+            match right {
+                true => line += &format!("{cell:>width$}  "),
+                false => line += &format!("{cell:width$}  "),
+            }
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
 }
 
 /// A number of bytes for a person: exact below 10,000, with a unit from there on.
@@ -203,6 +237,13 @@ mod tests {
             }
         }
         assert_eq!(Moment(1_700_000_000_123).to_string(), "2023-11-14T22:13:20.123Z");
+    }
+
+    #[test]
+    fn tables_line_up() {
+        let rows = [["a", "1"], ["long", "1000"]].map(|row| row.map(str::to_owned));
+        let text = table(["NAME", "N"], [false, true], rows.into_iter());
+        assert_eq!(text, "NAME     N\na        1\nlong  1000\n");
     }
 
     #[test]

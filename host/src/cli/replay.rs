@@ -1,18 +1,22 @@
-//! `annals journal replay` and `read`: items as lines on standard output.
+//! `annals journal replay` and `read`: items on standard output, as lines or in another format.
 //!
-//! Each item is followed by LF, whatever its bytes are. Damage is named on standard error and passed over: everything
+//! Damage is named on standard error and passed over: everything
 //! that is intact is printed, and the exit code says 1. A reader who closes the pipe ends the command quietly.
 
+use std::io::{self, IsTerminal as _};
+
 use annals::{Batch, Error, Journal, journal::Options};
+use anyhow::bail;
 use clap::{Args, value_parser};
 
 use super::{
     Outcome, Place, failure,
+    format::Format,
     journal::{Expecting, log_name},
     output::{Output, Reader},
 };
 
-/// Print the items of a journal, each followed by LF
+/// Print the items of a journal
 ///
 /// Shows the journal as it is at the start of the command. Damaged items are named on standard error and passed over;
 /// the exit code is then 1.
@@ -24,14 +28,20 @@ pub(crate) struct Replay {
     /// First position to print [default: the oldest that was not pruned]
     #[arg(long, value_name = "POSITION")]
     start: Option<u64>,
+    /// First position not to print any more [default: the size of the journal]
+    #[arg(long, value_name = "POSITION", conflicts_with = "count")]
+    end: Option<u64>,
     /// Number of positions to print [default: all]
     #[arg(long, value_name = "N")]
     count: Option<u64>,
+    /// How items are printed
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "lines")]
+    output: Format,
     #[command(flatten)]
     expecting: Expecting,
 }
 
-/// Print single items of a journal, each followed by LF, in the order given
+/// Print single items of a journal, in the order given
 #[derive(Args)]
 pub(crate) struct Read {
     /// Name of the journal
@@ -40,6 +50,9 @@ pub(crate) struct Read {
     /// Positions of the items
     #[arg(required = true, value_name = "POSITION", value_parser = value_parser!(u64))]
     positions: Vec<u64>,
+    /// How items are printed
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "lines")]
+    output: Format,
     #[command(flatten)]
     expecting: Expecting,
 }
@@ -52,18 +65,33 @@ pub(crate) fn replay(place: &Place, replay: &Replay, out: &mut Output) -> anyhow
         Some(start) => start,
         None => journal.boundary().map_err(|error| place.failed("read", log, error))?,
     };
-    let end = replay.count.map_or(u64::MAX, |count| start.saturating_add(count));
-    let mut lines = Vec::new();
-    let outcome = stream(place, log, &journal, (start, end), out, |batch, count, out| {
-        lines.clear();
-        for (_, item) in batch.iter().take(count) {
-            lines.extend_from_slice(item);
-            lines.push(b'\n');
+    let end = match (replay.end, replay.count) {
+        (Some(end), _) if end < start => {
+            bail!(
+                "cannot print positions {start} to {end}: the end lies before the start; check --start and --end"
+            )
         }
-        out.bytes(&lines)
-    })?;
-    match outcome {
-        Outcome::Fine if end == u64::MAX => beyond(place, log, start, out),
+        (Some(end), _) => end,
+        (None, count) => count.map_or(u64::MAX, |count| start.saturating_add(count)),
+    };
+    if !io::stdout().is_terminal() {
+        let size = journal.size().map_err(|error| place.failed("read", log, error))?;
+        out.start_counting("reading", size.min(end).saturating_sub(start));
+    }
+    let mut printed = Vec::new();
+    let mut reached = start;
+    let streamed = stream(place, log, &journal, (start, end), out, |batch, count, out| {
+        printed.clear();
+        for (position, item) in batch.iter().take(count) {
+            replay.output.put(position, item, &mut printed);
+            reached = position + 1;
+        }
+        out.progress(reached - start);
+        out.bytes(&printed)
+    });
+    out.end_progress();
+    match streamed? {
+        Outcome::Fine if reached < end => beyond(place, log, start, out),
         outcome => Ok(outcome),
     }
 }
@@ -131,9 +159,9 @@ pub(crate) fn read(place: &Place, read: &Read, out: &mut Output) -> anyhow::Resu
     for &position in &read.positions {
         match journal.read(position) {
             Ok(item) => {
-                let mut line = item.to_vec();
-                line.push(b'\n');
-                if out.bytes(&line)? == Reader::Gone {
+                let mut printed = Vec::new();
+                read.output.put(position, &item, &mut printed);
+                if out.bytes(&printed)? == Reader::Gone {
                     break;
                 }
             }

@@ -18,7 +18,8 @@ use clap::Args;
 
 use super::{
     Outcome, Place,
-    append::{Appended, Input, Job},
+    append::{Appended, Job},
+    input::Input,
     journal::{Writing, log_name},
     output::{Bytes, Count, Output, Reader, Took},
     replay, verify,
@@ -43,7 +44,7 @@ pub(crate) struct Roundtrip {
 /// Runs `journal roundtrip`.
 pub(crate) fn run(place: &Place, args: &Roundtrip, out: &mut Output) -> anyhow::Result<Outcome> {
     let log = &args.log;
-    let mut input = Input::open(&args.file)?;
+    let mut input = Input::lines(&args.file)?;
     if input.bytes.is_none() {
         bail!("cannot read {} twice, once to append and once to compare; name a regular file", input.name);
     }
@@ -67,9 +68,10 @@ pub(crate) fn run(place: &Place, args: &Roundtrip, out: &mut Output) -> anyhow::
 
     let started = Instant::now();
     let checked = verify::check(place, &place.admin()?, log, out)?;
+    checked.print_damages(log, out)?;
     let bytes = Bytes(checked.bytes);
     out.line(format_args!("checked every byte of log '{log}', {bytes}, in {}", Took(started.elapsed())))?;
-    if checked.damaged > 0 {
+    if !checked.damages.is_empty() {
         return Ok(Outcome::Damage);
     }
     if let Some(token) = appended.token {

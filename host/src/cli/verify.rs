@@ -1,6 +1,6 @@
-//! `annals verify` and `annals list`: the state of logs of all kinds, without locks or changes.
+//! `annals verify`: the state of logs of all kinds, without locks or changes.
 //!
-//! `verify` reads every byte. A log is healthy if nothing that was promised is missing and everything that can be read
+//! It reads every byte. A log is healthy if nothing that was promised is missing and everything that can be read
 //! is what was written. What a crash leaves behind is healthy too: the next open for writing recovers it.
 
 use annals::{
@@ -8,10 +8,12 @@ use annals::{
     admin::{LogInfo, State},
 };
 use clap::Args;
+use serde_json::{Value, json};
 
 use super::{
     Outcome, Place, failure,
     journal::log_name,
+    json,
     output::{Bytes, Count, Output, complain},
 };
 
@@ -21,6 +23,9 @@ pub(crate) struct Verify {
     /// Check only this log
     #[arg(value_parser = log_name)]
     log: Option<String>,
+    /// Print a JSON array with one object per log
+    #[arg(long)]
+    json: bool,
 }
 
 /// Runs `verify`.
@@ -30,28 +35,35 @@ pub(crate) fn run(place: &Place, args: &Verify, out: &mut Output) -> anyhow::Res
         Some(log) => vec![log.clone()],
         None => names(place, &admin)?,
     };
-    if logs.is_empty() {
+    if logs.is_empty() && !args.json {
         out.line(format_args!("no logs in '{}'", place.dir.display()))?;
     }
     let mut outcome = Outcome::Fine;
     let mut failure = None;
+    let mut told = Vec::new();
     for log in &logs {
         match check(place, &admin, log, out) {
-            Ok(checked) if checked.damaged == 0 => {
-                out.line(format_args!("ok {log}: {}{}", checked.summary(), checked.remark))?;
-            }
             Ok(checked) => {
-                let damages = Count(checked.damaged, "damage");
-                out.line(format_args!("{damages} in {log}: {}", checked.summary()))?;
-                outcome = Outcome::Damage;
+                if !checked.damages.is_empty() {
+                    outcome = Outcome::Damage;
+                }
+                match args.json {
+                    true => told.push(checked.json(log)),
+                    false => checked.print(log, out)?,
+                }
             }
             Err(error) if logs.len() == 1 => return Err(error),
             // The others are checked nevertheless. Damage found anywhere decides the exit code.
             Err(error) => {
-                complain(failure::describe(&error));
+                let error_told = failure::describe(&error);
+                complain(&error_told);
+                told.push(json!({ "name": log, "ok": false, "error": error_told }));
                 failure = Some(error);
             }
         }
+    }
+    if args.json {
+        out.line(Value::from(told))?;
     }
     match (outcome, failure) {
         (Outcome::Fine, Some(_)) => anyhow::bail!("not every log could be checked"),
@@ -61,8 +73,8 @@ pub(crate) fn run(place: &Place, args: &Verify, out: &mut Output) -> anyhow::Res
 
 /// What a check found.
 pub(crate) struct Checked {
-    /// Number of damaged places.
-    pub(crate) damaged: u64,
+    /// All damage.
+    pub(crate) damages: Vec<Damage>,
     /// Bytes read.
     pub(crate) bytes: u64,
     /// Items that can be read, damaged ones included; none if even that cannot be told.
@@ -78,16 +90,48 @@ impl Checked {
             None => format!("{} checked", Bytes(self.bytes)),
         }
     }
+
+    /// Prints each damage.
+    ///
+    /// # Errors
+    /// Standard output cannot be written.
+    pub(crate) fn print_damages(&self, log: &str, out: &mut Output) -> anyhow::Result<()> {
+        for damage in &self.damages {
+            out.line(format_args!("damaged {log}: {}", failure::place(damage)))?;
+        }
+        Ok(())
+    }
+
+    fn print(&self, log: &str, out: &mut Output) -> anyhow::Result<()> {
+        self.print_damages(log, out)?;
+        let summary = self.summary();
+        match self.damages.len() as u64 {
+            0 => out.line(format_args!("ok {log}: {summary}{}", self.remark)),
+            damages => out.line(format_args!("{} in {log}: {summary}", Count(damages, "damage"))),
+        }
+    }
+
+    fn json(&self, log: &str) -> Value {
+        let remark = self.remark.trim_start_matches("; ");
+        json!({
+            "name": log,
+            "ok": self.damages.is_empty(),
+            "items": self.items,
+            "checked_bytes": self.bytes,
+            "remark": (!remark.is_empty()).then_some(remark),
+            "damage": json::damages(&self.damages),
+        })
+    }
 }
 
-/// Checks every byte of a log and prints each damage.
+/// Checks every byte of a log.
 ///
 /// # Errors
 /// The log cannot be checked, for other reasons than damage.
 pub(crate) fn check(place: &Place, admin: &Admin, log: &str, out: &mut Output) -> anyhow::Result<Checked> {
     let mut found = Vec::new();
     let mut live = true;
-    let mut checked = Checked { damaged: 0, bytes: 0, items: None, remark: "" };
+    let mut checked = Checked { damages: Vec::new(), bytes: 0, items: None, remark: "" };
     match admin.info(log) {
         Ok(info) => {
             checked.items = Some(info.items);
@@ -115,10 +159,7 @@ pub(crate) fn check(place: &Place, admin: &Admin, log: &str, out: &mut Output) -
             damages.push(damage);
         }
     }
-    for damage in &damages {
-        out.line(format_args!("damaged {log}: {}", failure::place(damage)))?;
-    }
-    checked.damaged = damages.len() as u64;
+    checked.damages = damages;
     Ok(checked)
 }
 
@@ -159,51 +200,4 @@ fn remark(info: &LogInfo) -> &'static str {
 fn names(place: &Place, admin: &Admin) -> anyhow::Result<Vec<String>> {
     let logs = admin.list().map_err(|error| failure::told("list the logs", &place.dir, error))?;
     Ok(logs.into_iter().map(|info| info.name).collect())
-}
-
-/// Runs `list`.
-pub(crate) fn list(place: &Place, out: &mut Output) -> anyhow::Result<Outcome> {
-    let logs = place.admin()?.list();
-    let logs = logs.map_err(|error| failure::told("list the logs", &place.dir, error))?;
-    if logs.is_empty() {
-        out.line(format_args!("no logs in '{}'", place.dir.display()))?;
-        return Ok(Outcome::Fine);
-    }
-    let mut rows = vec![["NAME", "KIND", "ITEMS", "NEXT", "BYTES", "STATE"].map(str::to_owned)];
-    for info in &logs {
-        rows.push([
-            info.name.clone(),
-            info.kind.to_string(),
-            info.items.to_string(),
-            info.next.to_string(),
-            info.bytes.to_string(),
-            state(info).to_owned(),
-        ]);
-    }
-    let mut widths = [0; 6];
-    for row in &rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = cell.chars().count().max(*width);
-        }
-    }
-    let [name, kind, items, next, bytes, _] = widths;
-    for row in &rows {
-        let [a, b, c, d, e, f] = row;
-        out.line(format_args!("{a:name$}  {b:kind$}  {c:>items$}  {d:>next$}  {e:>bytes$}  {f}"))?;
-    }
-    match logs.iter().all(|info| info.damage.is_empty()) {
-        true => Ok(Outcome::Fine),
-        false => Ok(Outcome::Damage),
-    }
-}
-
-/// The state of a log in one or two words.
-pub(crate) fn state(info: &LogInfo) -> &'static str {
-    match info.state {
-        _ if !info.damage.is_empty() => "damaged",
-        State::Creating => "creating",
-        State::Destroying => "destroying",
-        _ if info.clean => "closed cleanly",
-        _ => "open, or not closed cleanly",
-    }
 }

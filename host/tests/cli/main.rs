@@ -3,4 +3,5 @@
 mod kill_loop;
 mod ordinary;
 mod place;
+mod tools;
 mod trouble;

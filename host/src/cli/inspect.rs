@@ -27,7 +27,7 @@ pub(crate) struct Inspect {
     /// Name of the log
     #[arg(value_parser = log_name)]
     log: String,
-    /// List the frames of each file; this reads all of them
+    /// List the frames of each file whose headers verify; 'annals verify' checks their items too
     #[arg(long)]
     frames: bool,
     /// Print one JSON object; with --frames, one per frame instead, each on a line of its own
@@ -145,9 +145,17 @@ fn frame_tables(
     for SegmentInfo { file, .. } in segments {
         let head = line(["OFFSET", "NUMBER", "KIND", "FIRST", "COUNT", "BYTES", "PROMISED", "LIVE"]);
         let mut text = format!("\n{file}\n{head}");
+        let mut end = 0;
         for frames in admin.frames(file).map_err(&failed)? {
             for frame in frames.map_err(&failed)? {
                 let FrameInfo { offset, number, kind, first, count, bytes, promised, live } = frame;
+                if offset > end {
+                    text.push_str(&format!(
+                        "{end:>12}  {} bytes without a frame that verifies\n",
+                        offset - end
+                    ));
+                }
+                end = offset + u64::from(bytes);
                 let [offset, number, first] = [offset, number, first].map(|n| n.to_string());
                 let [count, bytes] = [count, bytes].map(|n| n.to_string());
                 let cells = [&offset, &number, &kind, &first, &count, &bytes, yes(promised), yes(live)];

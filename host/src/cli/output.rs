@@ -12,7 +12,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 /// Work that takes no longer needs no progress bar.
 const UNSEEN: Duration = Duration::from_millis(400);
@@ -76,15 +76,18 @@ impl Output {
 
     /// The same, counting items.
     pub(crate) fn start_counting(&mut self, what: &'static str, total: u64) {
-        let template = "{msg} {bar:16} {human_pos} of {human_len} items, {per_sec}, {eta} left";
+        let template = "{msg} {bar:16} {human_pos} of {human_len} items, {rate}, {eta} left";
         self.start(what, Some(total), template);
     }
 
     fn start(&mut self, what: &'static str, total: Option<u64>, template: &str) {
         let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden());
-        bar.set_style(
-            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()),
-        );
+        let rate = |state: &ProgressState, text: &mut dyn fmt::Write| {
+            // Where it is drawn, nobody can be told that it cannot be.
+            let _ = write!(text, "{}/s", HumanCount(state.per_sec() as u64));
+        };
+        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        bar.set_style(style.with_key("rate", rate));
         bar.set_message(what);
         self.bar = bar;
         self.unseen = Some(Instant::now());

@@ -199,6 +199,14 @@ fn inspect_shows_files_frames_and_promises() {
     }
     assert!(place.contents() == before, "inspect changed something");
 
+    // The second frame of the first file loses its header.
+    let (file, at) = (frames[1]["file"].as_str().unwrap(), frames[1]["offset"].as_u64().unwrap() as usize);
+    let (path, mut bytes) = before.into_iter().find(|(path, _)| path.ends_with(file)).expect("its file");
+    bytes[at + 8] ^= 1;
+    fs::write(path, bytes).unwrap();
+    let ran = place.run(&["inspect", "numbers", "--frames"]);
+    assert!(ran.text().contains("bytes without a frame that verifies"), "{}{}", ran.text(), ran.stderr);
+
     let ran = place.run(&["inspect", "nothing"]);
     ran.expect(2);
     ran.says(&["no such log", "numbers"]);

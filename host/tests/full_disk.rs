@@ -2,7 +2,8 @@
 //! devices) the tests say so and count as passed; `ANNALS_TEST_NEED_MOUNT=1` makes that a failure.
 #![cfg(target_os = "linux")]
 
-use annals::{Error, Journal, Runtime, journal::Options, storage::Directory};
+use annals::storage::{self, Cell, Directory, Storage, Swap};
+use annals::{Error, Journal, Runtime, journal::Options};
 use std::{
     fs,
     io::Write,
@@ -176,4 +177,47 @@ fn on_a_full_disk_logs_close_reopen_rewind_and_go() {
     let log = RUNTIME.journal(storage, "other", &options()).unwrap();
     assert_eq!(log.append(&item(0)), Ok(0));
     log.close().unwrap();
+}
+
+fn swapped(swap: storage::Result<Swap>) -> u64 {
+    match swap {
+        Ok(Swap::Swapped(version)) => version,
+        other => panic!("not swapped: {other:?}"),
+    }
+}
+
+#[test]
+fn on_a_full_disk_cells_still_change_and_files_stay_as_they_are() {
+    let Some(disk) = Disk::new("cells") else { return };
+    let directory = disk.storage();
+    let mut version = swapped(directory.swap_cell("c", None, Some(b"before")));
+    let file = directory.create("f").unwrap();
+    file.write(0, b"kept").unwrap();
+    file.reserve(1 << 20).unwrap();
+
+    // First more than there is, then every last block.
+    assert_eq!(file.reserve(1 << 40), Err(storage::Error::OutOfSpace));
+    assert_eq!(file.size(), Ok(1 << 20), "what could not be reserved was given back");
+    let filler = directory.create("filler").unwrap();
+    let mut size = 0;
+    for step in [1 << 20, 1 << 16, 1 << 12] {
+        while filler.reserve(size + step).is_ok() {
+            size += step;
+        }
+        assert_eq!(filler.size(), Ok(size));
+    }
+    disk.fill();
+
+    file.write(4, b"within what was reserved").unwrap();
+    file.sync().unwrap();
+    for round in 0..50_u32 {
+        let value = round.to_le_bytes().repeat(if round % 5 == 0 { 16 << 10 } else { 100 });
+        version = swapped(directory.swap_cell("c", Some(version), Some(&value)));
+        assert_eq!(directory.read_cell("c").unwrap().unwrap(), Cell { version, value });
+    }
+    assert_eq!(swapped(directory.swap_cell("c", Some(version), None)), version);
+    disk.free();
+    directory.remove("filler").unwrap();
+    assert!(swapped(directory.swap_cell("c", None, Some(b"after"))) > version);
+    assert_eq!(file.read(0, 8).unwrap(), b"keptwith");
 }

@@ -140,7 +140,7 @@ impl Config {
     }
 
     /// Keeps the compiled component in the directory `dir`, which is made if it is missing, so that the next program
-    /// starts in milliseconds: see [`cache`](crate::cache) for whom this trusts. Not kept unless told.
+    /// starts in milliseconds: see the module [`crate::cache`] for whom this trusts. Not kept unless told.
     ///
     /// ```
     /// # let dir = std::env::temp_dir().join(format!("annals-cache-doc-{}", std::process::id()));

@@ -17,6 +17,9 @@ mod recovery;
 mod rest;
 mod script;
 
+use crate::subject::Factory;
+use std::io::{Write, stdout};
+
 pub use op::Shape;
 pub use script::{Script, all as scripts};
 
@@ -98,4 +101,45 @@ pub struct Counts {
     pub refused: u64,
     /// Those where something was wrong and nobody said so: always 0, or the campaign fails.
     pub silent: u64,
+}
+
+/// One campaign: subjects, seed, how much.
+pub type Campaign = fn(Factory<'_>, u64, Budget) -> Result<Counts, String>;
+
+/// Runs a campaign on a subject, prints seed and counts, and panics if anything was silently wrong.
+/// `ANNALS_SEED` chooses another seed.
+pub fn report(name: &str, subject: &str, factory: Factory<'_>, budget: Budget, run: Campaign) {
+    let seed = crate::seed(20_251_120);
+    let start = std::time::Instant::now();
+    // Not by println, which a test that passes keeps to itself.
+    let _ = writeln!(stdout(), "campaign {name}, {subject}: ANNALS_SEED={seed}");
+    match run(factory, seed, budget) {
+        Ok(counts) => {
+            let _ = writeln!(stdout(), "campaign {name}, {subject}: {counts:?} in {:?}", start.elapsed());
+            assert_eq!(counts.silent, 0);
+            assert!(counts.distinct > 0);
+        }
+        Err(what) => panic!("campaign {name}, {subject}, ANNALS_SEED={seed}: {what}"),
+    }
+}
+
+/// A test for each campaign, on one subject.
+#[macro_export]
+macro_rules! campaign_tests {
+    ($subject:literal, $factory:expr, $budget:expr) => {
+        $crate::campaign_tests!($subject, $factory, $budget;
+            random_runs_answer_as_the_model_does: "random", random;
+            a_crash_at_any_call_leaves_a_state_that_was_promised_or_asked_for: "crash sweep", sweep;
+            a_fault_at_any_call_loses_nothing_that_was_promised: "fault sweep", faults;
+            no_flipped_bit_makes_a_log_return_wrong_data: "bit flips", flips;
+            no_garbage_makes_a_log_return_wrong_data: "garbage", garbage;
+            no_hostile_answer_of_the_storage_traps: "hostile answers", hostile;
+        );
+    };
+    ($subject:literal, $factory:expr, $budget:expr; $($claim:ident: $name:literal, $run:ident;)*) => {
+        $(#[test]
+        fn $claim() {
+            $crate::campaign::report($name, $subject, &$factory, $budget, $crate::campaign::$run::run);
+        })*
+    };
 }

@@ -17,6 +17,10 @@ use std::{
 use wasmtime::component::ResourceAny;
 
 /// The five logs.
+///
+/// ```
+/// assert_eq!(annals::admin::Kind::EventLog.to_string(), "event-log");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Kind {
@@ -45,6 +49,10 @@ impl fmt::Display for Kind {
 }
 
 /// Where a log is in its life.
+///
+/// ```
+/// assert_eq!(annals::admin::State::Live.to_string(), "live");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum State {
     /// Its creation was not finished; the next open makes it anew.
@@ -66,6 +74,16 @@ impl fmt::Display for State {
 }
 
 /// One log at a glance.
+///
+/// ```
+/// # use annals::{Runtime, journal::Options, storage::Memory};
+/// # let (runtime, storage) = (Runtime::new()?, std::sync::Arc::new(Memory::new()));
+/// # runtime.journal(storage.clone(), "log", &Options::create())?.append_batch(&["a", "b"])?;
+/// let info = runtime.admin(storage)?.info("log")?;
+/// assert_eq!((info.items, info.oldest, info.next), (2, Some(0), 2));
+/// assert!(info.damage.is_empty() && info.live_bytes <= info.bytes);
+/// # Ok::<(), annals::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogInfo {
     /// Its name.
@@ -97,6 +115,15 @@ pub struct LogInfo {
 }
 
 /// One file of a log.
+///
+/// ```
+/// # use annals::{Runtime, journal::Options, storage::Memory};
+/// # let (runtime, storage) = (Runtime::new()?, std::sync::Arc::new(Memory::new()));
+/// # runtime.journal(storage.clone(), "log", &Options::create())?.append_batch(&["a", "b"])?;
+/// let segments = runtime.admin(storage)?.segments("log")?;
+/// assert_eq!((segments.len(), segments[0].first, segments[0].next), (1, 0, 2));
+/// # Ok::<(), annals::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SegmentInfo {
     /// Its name in the storage.
@@ -116,6 +143,17 @@ pub struct SegmentInfo {
 }
 
 /// One frame of a file.
+///
+/// ```
+/// # use annals::{Runtime, journal::Options, storage::Memory};
+/// # let (runtime, storage) = (Runtime::new()?, std::sync::Arc::new(Memory::new()));
+/// # runtime.journal(storage.clone(), "log", &Options::create())?.append_batch(&["a", "b"])?;
+/// let admin = runtime.admin(storage)?;
+/// let file = &admin.segments("log")?[0].file;
+/// let frames = admin.frames(file)?.collect::<Result<Vec<_>, _>>()?.concat();
+/// assert!(frames.iter().any(|frame| frame.kind == "append" && (frame.first, frame.count) == (0, 2)));
+/// # Ok::<(), annals::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FrameInfo {
     /// Where it starts.
@@ -137,6 +175,17 @@ pub struct FrameInfo {
 }
 
 /// How far a check has come.
+///
+/// ```
+/// # use annals::{Runtime, journal::Options, storage::Memory};
+/// # let (runtime, storage) = (Runtime::new()?, std::sync::Arc::new(Memory::new()));
+/// # runtime.journal(storage.clone(), "log", &Options::create())?.append_batch(&["a", "b"])?;
+/// for step in runtime.admin(storage)?.verify("log")? {
+///     let step = step?;
+///     println!("{} of {} bytes", step.checked, step.total);
+/// }
+/// # Ok::<(), annals::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     /// Bytes checked so far.
@@ -148,6 +197,24 @@ pub struct Progress {
 }
 
 /// What an operator asks of any log. Clones share one instance of the component, apart from all open logs.
+///
+/// ```
+/// # use annals::{Runtime, journal::Options, storage::Memory};
+/// # let (runtime, storage) = (Runtime::new()?, std::sync::Arc::new(Memory::new()));
+/// # runtime.journal(storage.clone(), "log", &Options::create())?.append_batch(&["a", "b"])?;
+/// let admin = runtime.admin(storage)?;
+/// for log in admin.list()? {
+///     println!("{}, a {}, is {}: {} items", log.name, log.kind, log.state, log.items);
+/// }
+/// assert_eq!(admin.info("log")?.items, 2);
+/// for segment in admin.segments("log")? {
+///     for frames in admin.frames(&segment.file)? {
+///         println!("{}: {} frames", segment.file, frames?.len());
+///     }
+/// }
+/// assert!(admin.verify("log")?.run()?.damage.is_empty());
+/// # Ok::<(), annals::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Admin {
     inner: Arc<Mutex<Option<Box<Instance>>>>,
@@ -182,8 +249,8 @@ impl Admin {
     /// One log. Reads as much as opening it does.
     ///
     /// # Errors
-    /// [`NotFound`](Error::NotFound), [`Damaged`](Error::Damaged) if nothing can be told of it,
-    /// [`Storage`](Error::Storage), [`Trap`](Error::Trap).
+    /// [`NotFound`](Error::NotFound), [`TooLarge`](Error::TooLarge) for the name, [`Damaged`](Error::Damaged) if nothing
+    /// can be told of it, [`Storage`](Error::Storage), [`Trap`](Error::Trap).
     pub fn info(&self, name: &str) -> Result<LogInfo, Error> {
         limits::name(name)?;
         self.with(|instance| instance.call(|annals, store| annals.annals_log_admin().call_info(store, name)))
@@ -272,6 +339,16 @@ impl Drop for Stream {
 }
 
 /// A check under way: an iterator of its steps. An error is its last answer.
+///
+/// ```
+/// # use annals::{Runtime, journal::Options, storage::Memory};
+/// # let (runtime, storage) = (Runtime::new()?, std::sync::Arc::new(Memory::new()));
+/// # runtime.journal(storage.clone(), "log", &Options::create())?.append_batch(&["a", "b"])?;
+/// let small_steps = annals::Limits::new(1, 4 << 10);
+/// let all = runtime.admin(storage)?.verify("log")?.limits(small_steps).run()?;
+/// assert_eq!(all.checked, all.total);
+/// # Ok::<(), annals::Error>(())
+/// ```
 pub struct Verifier(Stream);
 
 impl Verifier {
@@ -322,6 +399,18 @@ impl fmt::Debug for Verifier {
 }
 
 /// The frames of a file, in the order in which they stand there, some at a time. An error is the last answer.
+///
+/// ```
+/// # use annals::{Runtime, journal::Options, storage::Memory};
+/// # let (runtime, storage) = (Runtime::new()?, std::sync::Arc::new(Memory::new()));
+/// # runtime.journal(storage.clone(), "log", &Options::create())?.append_batch(&["a", "b"])?;
+/// let admin = runtime.admin(storage)?;
+/// let file = &admin.segments("log")?[0].file;
+/// for frames in admin.frames(file)?.limits(annals::Limits::new(1, 1 << 20)) {
+///     assert_eq!(frames?.len(), 1);
+/// }
+/// # Ok::<(), annals::Error>(())
+/// ```
 pub struct Frames(Stream);
 
 impl Frames {

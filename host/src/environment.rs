@@ -11,12 +11,43 @@ use std::{
 };
 
 /// Where the component gets the time from.
+///
+/// ```
+/// use annals::environment::Clock;
+/// use std::time::Duration;
+///
+/// #[derive(Debug)]
+/// struct Noon;
+///
+/// impl Clock for Noon {
+///     fn now(&self) -> Duration {
+///         Duration::from_secs(12 * 60 * 60)
+///     }
+/// }
+///
+/// let config = annals::Config::new().clock(std::sync::Arc::new(Noon));
+/// ```
 pub trait Clock: Debug + Send + Sync + 'static {
     /// Time since the Unix epoch.
     fn now(&self) -> Duration;
 }
 
 /// Where the component gets random numbers from.
+///
+/// ```
+/// use annals::environment::Random;
+///
+/// #[derive(Debug)]
+/// struct Nothing;
+///
+/// impl Random for Nothing {
+///     fn next_u64(&self) -> Result<u64, String> {
+///         Err("none here".into())
+///     }
+/// }
+///
+/// let config = annals::Config::new().random(std::sync::Arc::new(Nothing));
+/// ```
 pub trait Random: Debug + Send + Sync + 'static {
     /// The next one.
     ///
@@ -26,6 +57,12 @@ pub trait Random: Debug + Send + Sync + 'static {
 }
 
 /// The clock of the system. Before 1970 it stands still.
+///
+/// ```
+/// use annals::environment::{Clock, SystemClock};
+///
+/// assert!(!SystemClock.now().is_zero());
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
@@ -36,6 +73,13 @@ impl Clock for SystemClock {
 }
 
 /// The randomness of the system.
+///
+/// ```
+/// use annals::environment::{Random, SystemRandom};
+///
+/// assert_ne!(SystemRandom.next_u64()?, SystemRandom.next_u64()?);
+/// # Ok::<(), String>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemRandom;
 
@@ -46,6 +90,14 @@ impl Random for SystemRandom {
 }
 
 /// A clock that shows what it was set to, in milliseconds.
+///
+/// ```
+/// use annals::environment::{Clock, FixedClock};
+///
+/// let clock = FixedClock::new(1_000);
+/// clock.set(2_500);
+/// assert_eq!(clock.now().as_millis(), 2_500);
+/// ```
 #[derive(Debug, Default)]
 pub struct FixedClock(AtomicU64);
 
@@ -71,6 +123,14 @@ impl Clock for FixedClock {
 ///
 /// Draw `n` (from 1) is `mix(seed + n * 0x9e3779b97f4a7c15)`, all modulo 2^64, with `mix(z)`:
 /// `z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9; z = (z ^ z >> 27) * 0x94d049bb133111eb; z ^ z >> 31`.
+///
+/// ```
+/// use annals::environment::{Random, SeededRandom};
+///
+/// let (one, other) = (SeededRandom::new(7), SeededRandom::new(7));
+/// assert_eq!(one.next_u64()?, other.next_u64()?);
+/// # Ok::<(), String>(())
+/// ```
 #[derive(Debug)]
 pub struct SeededRandom(AtomicU64);
 

@@ -11,6 +11,16 @@ use crate::{
 use std::{fmt, sync::Arc};
 
 /// Which maximum was exceeded.
+///
+/// ```
+/// use annals::error::{Error, Limit};
+///
+/// let error = Error::TooLarge { what: Limit::Name, allowed: 64, got: 65 };
+/// assert_eq!(
+///     error.to_string(),
+///     "the log name is too large, 65 where 64 are allowed; use 1 to 64 of a-z, 0-9 and -"
+/// );
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Limit {
@@ -35,6 +45,10 @@ pub enum Limit {
 }
 
 /// What a host bounds, whatever the component does: see [`Config`](crate::Config).
+///
+/// ```
+/// assert_eq!(annals::error::Bound::Memory.to_string(), "bytes of memory for a log");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Bound {
@@ -78,6 +92,12 @@ impl fmt::Display for Bound {
 }
 
 /// What is wrong with an artifact that was to be imported.
+///
+/// ```
+/// use annals::error::{ArtifactFault, Class, Error};
+///
+/// assert_eq!(Error::Artifact(ArtifactFault::Checksum).class(), Class::Caller);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ArtifactFault {
@@ -106,6 +126,14 @@ pub enum ArtifactFault {
 }
 
 /// The three kinds of error, and what each one means for the log.
+///
+/// ```
+/// use annals::error::{Class, Error};
+///
+/// assert_eq!(Error::NotFound.class(), Class::Caller);
+/// assert_eq!(Error::UnknownFormat(9).class(), Class::Damage);
+/// assert_eq!(Error::Closed.class(), Class::Storage); // time for `reopen`
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Class {
     /// The caller's mistake: nothing was changed, the log stays open.
@@ -117,6 +145,14 @@ pub enum Class {
 }
 
 /// What is behind a failure of the host side, for logs and debuggers.
+///
+/// ```
+/// use annals::{Error, Runtime};
+///
+/// let error = Runtime::from_component(b"no component").unwrap_err();
+/// assert!(matches!(&error, Error::Setup(cause) if !format!("{cause:?}").is_empty()));
+/// assert!(std::error::Error::source(&error).is_some());
+/// ```
 #[derive(Clone)]
 pub struct Cause(Arc<dyn std::error::Error + Send + Sync>);
 
@@ -142,6 +178,18 @@ impl fmt::Debug for Cause {
 }
 
 /// Every way in which a call can fail.
+///
+/// ```
+/// # use annals::{Error, Runtime, error::Class, journal::Options, storage::Memory};
+/// # let journal = Runtime::new()?.journal(std::sync::Arc::new(Memory::new()), "log", &Options::create())?;
+/// match journal.read(0) {
+///     Ok(item) => println!("{} bytes", item.len()),
+///     Err(Error::OutOfRange(bounds)) => println!("there is {bounds}"),
+///     Err(error) if error.class() == Class::Storage => drop(journal.reopen()?),
+///     Err(error) => println!("{error}"), // a sentence that says what to do
+/// }
+/// # Ok::<(), annals::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {

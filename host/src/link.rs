@@ -54,6 +54,19 @@ use wasmtime_wasi::p2::bindings::{clocks::wall_clock, random::random};
 const RANDOM_BYTES: u64 = 1 << 16;
 
 /// What the imports of one component instance reach.
+///
+/// ```
+/// use annals::{environment::{FixedClock, SeededRandom}, link::{Account, Context, Quota}, storage::Memory};
+/// use std::{sync::Arc, time::{Duration, Instant}};
+///
+/// let context = Context::new(Arc::new(Memory::new())).quota(Quota::default()).max_file_bytes(64 << 20);
+/// let context = context.account(Account::default()); // a clone of it for each context over this storage
+/// let mut context = context.clock(Arc::new(FixedClock::new(0))).random(Arc::new(SeededRandom::new(1)));
+///
+/// context.begin_call(Some(Instant::now() + Duration::from_secs(10)));
+/// // ... the call into the component ...
+/// assert_eq!(context.overrun(), None);
+/// ```
 pub struct Context {
     storage: Arc<dyn Storage>,
     clock: Arc<dyn Clock>,
@@ -173,6 +186,16 @@ impl Drop for Context {
 }
 
 /// What the imports work on during a call: parts of the store's state.
+///
+/// ```
+/// use annals::link::{Context, View};
+///
+/// struct State { logs: Context, table: wasmtime::component::ResourceTable }
+///
+/// fn view(state: &mut State) -> View<'_> {
+///     View { context: &mut state.logs, table: &mut state.table }
+/// }
+/// ```
 pub struct View<'a> {
     /// What they reach.
     pub context: &'a mut Context,
@@ -212,6 +235,19 @@ impl HasData for HasView {
 
 /// Adds everything that the component imports.
 ///
+/// ```
+/// # use annals::link::{self, Context, View};
+/// # use wasmtime::{Engine, component::{Linker, ResourceTable}};
+/// # struct State { logs: Context, table: ResourceTable }
+/// # fn view(state: &mut State) -> View<'_> {
+/// #     View { context: &mut state.logs, table: &mut state.table }
+/// # }
+/// let mut linker = Linker::<State>::new(&Engine::default());
+/// link::add_to_linker(&mut linker, view)?; // `view` as at `View`
+/// assert!(link::add_to_linker(&mut linker, view).is_err()); // it is there already
+/// # Ok::<(), wasmtime::Error>(())
+/// ```
+///
 /// # Errors
 /// When the linker has one of the three interfaces already: allow shadowing, or add [`add_storage_to_linker`] only.
 pub fn add_to_linker<T: Send + 'static>(
@@ -223,6 +259,18 @@ pub fn add_to_linker<T: Send + 'static>(
 }
 
 /// Adds `annals:storage` only, for linkers that have clock and randomness from WASI.
+///
+/// ```
+/// # use annals::link::{self, Context, View};
+/// # use wasmtime::{Engine, component::{Linker, ResourceTable}};
+/// # struct State { logs: Context, table: ResourceTable }
+/// # fn view(state: &mut State) -> View<'_> {
+/// #     View { context: &mut state.logs, table: &mut state.table }
+/// # }
+/// let mut linker = Linker::<State>::new(&Engine::default());
+/// link::add_storage_to_linker(&mut linker, view)?; // `view` as at `View`
+/// # Ok::<(), wasmtime::Error>(())
+/// ```
 ///
 /// # Errors
 /// When the linker has it already.
@@ -263,6 +311,18 @@ pub fn add_to_linker_async<T: Send + 'static>(
 }
 
 /// The same as [`add_storage_to_linker`], for components that are called with `async`.
+///
+/// ```
+/// # use annals::link::{self, Context, View};
+/// # use wasmtime::{Engine, component::{Linker, ResourceTable}};
+/// # struct State { logs: Context, table: ResourceTable }
+/// # fn view(state: &mut State) -> View<'_> {
+/// #     View { context: &mut state.logs, table: &mut state.table }
+/// # }
+/// let mut linker = Linker::<State>::new(&Engine::default());
+/// link::add_storage_to_linker_async(&mut linker, view)?; // `view` as at `View`
+/// # Ok::<(), wasmtime::Error>(())
+/// ```
 ///
 /// # Errors
 /// When the linker has it already.

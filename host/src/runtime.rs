@@ -35,10 +35,13 @@ const TICK: Duration = Duration::from_millis(10);
 ///
 /// ```
 /// use annals::{Config, Error, Runtime, error::Bound, journal::Options, storage::Memory};
-/// use std::sync::Arc;
+/// use annals::environment::{SystemClock, SystemRandom};
+/// use std::{sync::Arc, time::Duration};
 ///
 /// # fn main() -> Result<(), Error> {
-/// let runtime = Runtime::with_config(Config::new().stored_bytes(1 << 20))?;
+/// let config = Config::new().clock(Arc::new(SystemClock)).random(Arc::new(SystemRandom)); // as by default
+/// let config = config.memory_bytes(256 << 20).handles(1000).call_time(Duration::from_secs(60));
+/// let runtime = Runtime::with_config(config.max_file_bytes(64 << 20).stored_bytes(1 << 20))?;
 /// let log = runtime.journal(Arc::new(Memory::new()), "small", &Options::default())?;
 /// let full = loop {
 ///     if let Err(error) = log.append_batch(&[[0; 1000]; 100]) {
@@ -172,6 +175,19 @@ impl Config {
 }
 
 /// The compiled component. Cloning it is cheap and compiles nothing.
+///
+/// ```
+/// # use annals::{COMPONENT, Config, Runtime, environment::*, journal::Options, storage::Memory};
+/// # use std::sync::Arc;
+/// let runtime = Runtime::new()?; // or `Runtime::from_component(COMPONENT)`, for one of your own
+/// let runtime = runtime.with_clock(Arc::new(FixedClock::new(0))).with_random(Arc::new(SeededRandom::new(1)));
+/// let storage = Arc::new(Memory::new());
+/// runtime.journal(storage.clone(), "log", &Options::default())?.close()?;
+/// assert_eq!(runtime.admin(storage.clone())?.list()?.len(), 1);
+/// runtime.destroy_journal(storage, "log")?;
+/// let small = Runtime::compile(COMPONENT, Config::new().stored_bytes(1 << 20))?;
+/// # Ok::<(), annals::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Runtime {
     component: AnnalsPre<State>,
@@ -235,7 +251,7 @@ impl Runtime {
     ///
     /// # Errors
     /// [`NotFound`](Error::NotFound), [`Exists`](Error::Exists), [`Locked`](Error::Locked),
-    /// [`OtherKind`](Error::OtherKind), [`OptionsDiffer`](Error::OptionsDiffer),
+    /// [`OtherKind`](Error::OtherKind), [`OptionsDiffer`](Error::OptionsDiffer), [`TooLarge`](Error::TooLarge),
     /// [`InvalidArgument`](Error::InvalidArgument), [`RolledBack`](Error::RolledBack), [`Damaged`](Error::Damaged),
     /// [`UnknownFormat`](Error::UnknownFormat): nothing was changed. [`Storage`](Error::Storage) and
     /// [`OutOfSpace`](Error::OutOfSpace): creation or recovery may be half done; the next open finishes it.
@@ -248,11 +264,13 @@ impl Runtime {
         Journal::open(self, storage, name, options)
     }
 
-    /// Removes a journal and its files. A crash in the middle is finished by the next open or destroy.
+    /// Removes a journal and its files, durably. A crash in the middle is finished by the next open or destroy.
     ///
     /// # Errors
-    /// [`NotFound`](Error::NotFound), [`Locked`](Error::Locked), [`OtherKind`](Error::OtherKind): nothing was changed.
-    /// [`Storage`](Error::Storage): it may be half done; call it again.
+    /// [`NotFound`](Error::NotFound), [`Locked`](Error::Locked), [`OtherKind`](Error::OtherKind),
+    /// [`TooLarge`](Error::TooLarge), [`InvalidArgument`](Error::InvalidArgument), [`Damaged`](Error::Damaged),
+    /// [`UnknownFormat`](Error::UnknownFormat): nothing was changed. [`Storage`](Error::Storage): it may be half done;
+    /// call it again.
     pub fn destroy_journal(&self, storage: Arc<dyn Storage>, name: &str) -> Result<(), Error> {
         limits::name(name)?;
         self.instance(storage)?.call(|annals, store| annals.annals_log_journal().call_destroy(store, name))

@@ -34,6 +34,12 @@ impl fmt::Display for Token {
 }
 
 /// A text that is no token.
+///
+/// ```
+/// use annals::token::{ParseTokenError, Token};
+///
+/// assert_eq!("no token".parse::<Token>(), Err(ParseTokenError));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ParseTokenError;
 

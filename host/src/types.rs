@@ -3,6 +3,12 @@
 use std::{fmt, iter::FusedIterator, ops::Deref, sync::Arc, vec};
 
 /// A half-open range of positions: `start <= x < end`.
+///
+/// ```
+/// let bounds = annals::Bounds { start: 3, end: 5 };
+/// assert!(bounds.contains(4) && !bounds.contains(5) && !bounds.is_empty());
+/// assert_eq!(bounds.to_string(), "3 to 4");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Bounds {
     /// First one inside.
@@ -34,6 +40,15 @@ impl fmt::Display for Bounds {
 }
 
 /// What is damaged, where, and what it costs.
+///
+/// ```
+/// let (file, what) = ("f".to_owned(), "check fails".to_owned());
+/// let damage = annals::Damage { file, offset: 4096, lowest: Some(3), next: Some(9), what };
+/// assert_eq!(
+///     damage.to_string(),
+///     "f at byte 4096: check fails; lost from position 3 on, intact again at 9"
+/// );
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Damage {
     /// Name of the file or cell in the storage.
@@ -62,6 +77,14 @@ impl fmt::Display for Damage {
 }
 
 /// How much one read may return. It returns at least one item, whatever its size, if there is one.
+///
+/// ```
+/// use annals::Limits;
+///
+/// let few = Limits::new(100, 64 << 10);
+/// let unless_told = Limits::default();
+/// assert!(few.count < unless_told.count && few.bytes < unless_told.bytes);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Limits {
     /// Number of items; 0 counts as 1.
@@ -85,6 +108,16 @@ impl Default for Limits {
 }
 
 /// How to open a log.
+///
+/// ```
+/// use annals::{Error, Mode, Runtime, journal::Options, storage::Memory};
+/// use std::sync::Arc;
+///
+/// let options = Options { mode: Mode::Open, ..Options::default() };
+/// let missing = Runtime::new()?.journal(Arc::new(Memory::new()), "log", &options);
+/// assert_eq!(missing.err(), Some(Error::NotFound));
+/// # Ok::<(), annals::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Mode {
     /// It must not exist.
@@ -100,6 +133,14 @@ pub enum Mode {
 }
 
 /// Consecutive items, packed into one piece of memory.
+///
+/// ```
+/// let batch = annals::Batch::new(7, vec![3, 5], b"abcde".to_vec()).unwrap();
+/// assert_eq!((batch.first, batch.next(), batch.len(), batch.is_empty()), (7, 9, 2, false));
+/// assert_eq!((batch.get(1), batch.get(2)), (Some(&b"de"[..]), None));
+/// assert!(batch.iter().eq([(7, &b"abc"[..]), (8, b"de")]));
+/// assert_eq!((batch.ends(), batch.bytes()), (&[3, 5][..], &b"abcde"[..]));
+/// ```
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Batch {
     /// Position of the first item.
@@ -231,6 +272,13 @@ impl fmt::Debug for Item {
 }
 
 /// The items of a batch, one by one. See [`Batch::into_iter`].
+///
+/// ```
+/// let batch = annals::Batch::new(7, vec![3, 5], b"abcde".to_vec()).unwrap();
+/// let mut items = batch.into_iter();
+/// assert_eq!(items.len(), 2);
+/// assert_eq!(items.next().map(|item| item.position()), Some(7));
+/// ```
 #[derive(Clone, Default)]
 pub struct BatchItems {
     next: u64,
@@ -265,6 +313,12 @@ impl fmt::Debug for BatchItems {
 }
 
 /// Items with their positions, packed into one piece of memory.
+///
+/// ```
+/// let items = annals::Items::new(vec![9, 4], vec![3, 5], b"abcde".to_vec()).unwrap();
+/// assert_eq!((items.len(), items.is_empty()), (2, false));
+/// assert!(items.iter().eq([(9, &b"abc"[..]), (4, b"de")]));
+/// ```
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Items {
     ids: Vec<u64>,

@@ -32,12 +32,15 @@ const COUNT: usize = 1 << 16;
 ///
 /// # fn main() -> Result<(), annals::Error> {
 /// let journal = Runtime::new()?.journal(Arc::new(Memory::new()), "log", &Options::default())?;
-/// let appender = journal.appender()?;
+/// let appender = journal.appender()?.gather(64 << 10);
 /// for number in 0..1000_u64 {
 ///     assert_eq!(appender.append(&number.to_le_bytes())?, number);
 /// }
 /// assert_eq!(journal.append(b"and one more")?, 1000); // goes behind them
-/// appender.sync()?;
+/// appender.append(b"and another")?;
+/// appender.flush()?; // all survive the death of this process
+/// assert_eq!(appender.journal().size()?, 1002);
+/// appender.sync()?; // and the loss of power, if the storage is durable
 /// # Ok(())
 /// # }
 /// ```

@@ -32,8 +32,10 @@ use std::{fmt, sync::Arc};
 /// # fn main() -> Result<(), Error> {
 /// let journal = Runtime::new()?.journal(Arc::new(Memory::new()), "readings", &Options::default())?;
 /// assert_eq!(journal.append(b"17.5")?, 0);
+/// journal.flush()?; // it survives the death of this process
 /// assert_eq!(journal.append_batch(&["17.6", "17.9"])?, 1);
-/// journal.sync_data()?;
+/// journal.sync_data()?; // all survive the loss of power, if the storage is durable
+/// assert_eq!((journal.name(), journal.read(2)?), ("readings", b"17.9".to_vec()));
 ///
 /// for item in journal.items(1)? {
 ///     let item = item?;
@@ -41,7 +43,7 @@ use std::{fmt, sync::Arc};
 /// }
 ///
 /// journal.rewind(1)?;
-/// assert_eq!((journal.size()?, journal.oldest()?), (1, Some(0)));
+/// assert_eq!((journal.size()?, journal.oldest()?, journal.boundary()?), (1, Some(0), 0));
 /// journal.close()?;
 /// assert_eq!(journal.append(b"18.0"), Err(Error::Closed));
 /// # Ok(())
@@ -149,6 +151,15 @@ impl Journal {
 
     /// An appender: gathers single items on this side and crosses into the component once for many.
     ///
+    /// ```
+    /// # use annals::{Runtime, journal::Options, storage::Memory};
+    /// # let journal = Runtime::new()?.journal(std::sync::Arc::new(Memory::new()), "log", &Options::create())?;
+    /// let appender = journal.appender()?;
+    /// appender.append(b"gathered")?;
+    /// assert_eq!(journal.size()?, 1);
+    /// # Ok::<(), annals::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Closed`](Error::Closed), [`ReadOnly`](Error::ReadOnly).
     pub fn appender(&self) -> Result<Appender, Error> {
@@ -185,6 +196,15 @@ impl Journal {
     /// Waits until everything before it is durable, as [`sync`](Journal::sync) does, but shares one sync with all threads
     /// that wait, and lets other calls go on meanwhile.
     ///
+    /// ```
+    /// # use annals::{Runtime, journal::Options, storage::Memory};
+    /// # let journal = Runtime::new()?.journal(std::sync::Arc::new(Memory::new()), "log", &Options::create())?;
+    /// journal.append(b"one")?;
+    /// journal.append(b"two")?;
+    /// let token = journal.commit()?; // both are durable
+    /// # Ok::<(), annals::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`flush`](Journal::flush). A failed sync fails everyone whom it was to serve, and closes the journal.
     pub fn commit(&self) -> Result<Token, Error> {
@@ -205,6 +225,15 @@ impl Journal {
 
     /// Reads items at the given positions, in the given order, as many as fit into `max_bytes` but at least one.
     ///
+    /// ```
+    /// # use annals::{Runtime, journal::Options, storage::Memory};
+    /// # let journal = Runtime::new()?.journal(std::sync::Arc::new(Memory::new()), "log", &Options::create())?;
+    /// journal.append_batch(&["a", "b", "c"])?;
+    /// let items = journal.read_many(&[2, 0], 1 << 20)?;
+    /// assert!(items.iter().eq([(2, &b"c"[..]), (0, b"a")]));
+    /// # Ok::<(), annals::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`read`](Journal::read); [`TooLarge`](Error::TooLarge) for more than 1,048,576 positions.
     pub fn read_many(&self, positions: &[u64], max_bytes: u32) -> Result<Items, Error> {
@@ -221,6 +250,15 @@ impl Journal {
 
     /// Reads consecutive items from `start` on. Empty only at `start` = size. It ends before a damaged item.
     ///
+    /// ```
+    /// # use annals::{Runtime, journal::Options, storage::Memory};
+    /// # let journal = Runtime::new()?.journal(std::sync::Arc::new(Memory::new()), "log", &Options::create())?;
+    /// journal.append_batch(&["a", "b", "c"])?;
+    /// let batch = journal.read_range(1, annals::Limits::new(100, 1 << 20))?;
+    /// assert!(batch.iter().eq([(1, &b"b"[..]), (2, b"c")]));
+    /// # Ok::<(), annals::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`OutOfRange`](Error::OutOfRange) above the size, [`Pruned`](Error::Pruned) below the boundary,
     /// [`Damaged`](Error::Damaged) if the first item is, [`Storage`](Error::Storage): nothing was changed.
@@ -234,6 +272,16 @@ impl Journal {
     }
 
     /// Streams the items from `start` to the size as of now, in batches.
+    ///
+    /// ```
+    /// # use annals::{Runtime, journal::Options, storage::Memory};
+    /// # let journal = Runtime::new()?.journal(std::sync::Arc::new(Memory::new()), "log", &Options::create())?;
+    /// journal.append_batch(&["a", "b", "c"])?;
+    /// for batch in journal.replay(0)? {
+    ///     assert_eq!(batch?.bytes(), b"abc");
+    /// }
+    /// # Ok::<(), annals::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`OutOfRange`](Error::OutOfRange) above the size, [`Pruned`](Error::Pruned) below the boundary.
@@ -278,6 +326,14 @@ impl Journal {
 
     /// Boundary and size, as of one moment.
     ///
+    /// ```
+    /// # use annals::{Runtime, journal::Options, storage::Memory};
+    /// # let journal = Runtime::new()?.journal(std::sync::Arc::new(Memory::new()), "log", &Options::create())?;
+    /// journal.append_batch(&["a", "b", "c"])?;
+    /// assert_eq!(journal.bounds()?, annals::Bounds { start: 0, end: 3 });
+    /// # Ok::<(), annals::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Closed`](Error::Closed).
     pub fn bounds(&self) -> Result<Bounds, Error> {
@@ -286,6 +342,16 @@ impl Journal {
 
     /// Prunes whole sections below `min`, which is capped at the size. True if the boundary moved. Durable on return,
     /// and so is every append before it; files that hold nothing else are removed.
+    ///
+    /// ```
+    /// # use annals::{Runtime, journal::Options, storage::Memory};
+    /// let sections = Options::create().items_per_section(2);
+    /// # let journal = Runtime::new()?.journal(std::sync::Arc::new(Memory::new()), "log", &sections)?;
+    /// journal.append_batch(&["a", "b", "c", "d"])?;
+    /// assert!(journal.prune(3)?);
+    /// assert_eq!((journal.boundary()?, journal.oldest()?), (2, Some(2))); // whole sections
+    /// # Ok::<(), annals::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`ReadOnly`](Error::ReadOnly): nothing was changed. [`OutOfSpace`](Error::OutOfSpace): it was pruned, as far as
@@ -347,6 +413,15 @@ impl Journal {
     }
 
     /// The same, and makes the index of the newest segment durable too, so that the next open need not rebuild it.
+    ///
+    /// ```
+    /// # use annals::{Runtime, journal::Options, storage::Memory};
+    /// # let journal = Runtime::new()?.journal(std::sync::Arc::new(Memory::new()), "log", &Options::create())?;
+    /// journal.append(b"item")?;
+    /// let token = journal.sync()?; // keep it elsewhere; `Options::expect` checks it later
+    /// println!("{token}");
+    /// # Ok::<(), annals::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`flush`](Journal::flush).

@@ -11,6 +11,19 @@ use crate::{bindings::exports::annals::log::journal as wit, convert, token::Toke
 /// use annals::journal::Options;
 ///
 /// let options = Options::create().start_at(1_000).items_per_section(1 << 12);
+/// assert_eq!((options.mode, options.start_at), (annals::Mode::Create, Some(1_000)));
+///
+/// // `open` and `read_only` make nothing; `new` makes what is missing.
+/// let options = Options::new().segment_bytes(1 << 20).compression(false).sync_sections(false);
+/// let options = options.write_buffer(256 << 10).lock_wait_ms(500);
+/// # let storage = std::sync::Arc::new(annals::storage::Memory::new());
+/// # let runtime = annals::Runtime::new()?;
+/// let token = runtime.journal(storage.clone(), "log", &options)?.close()?;
+///
+/// let resume = Options::open().expect(token); // refuses a log that lacks what this token promised
+/// runtime.journal(storage.clone(), "log", &resume)?;
+/// runtime.journal(storage, "log", &Options::read_only())?;
+/// # Ok::<(), annals::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {

@@ -17,6 +17,20 @@ use wasmtime::component::ResourceAny;
 /// It does not keep the journal open: once that is closed or dropped, the answer is [`Error::Closed`]. Items that were
 /// pruned or rewound since end it with [`Error::Pruned`] or [`Error::OutOfRange`]. [`Error::Damaged`] is answered once
 /// for a damaged stretch, and the next batch is the one behind it; every other error is the last answer.
+///
+/// ```
+/// # use annals::{Runtime, journal::Options, storage::Memory};
+/// # let journal = Runtime::new()?.journal(std::sync::Arc::new(Memory::new()), "log", &Options::create())?;
+/// # use annals::Limits;
+/// journal.append_batch(&["a", "b", "c"])?;
+/// let mut replay = journal.replay(0)?.limits(Limits::new(2, 1 << 20));
+/// assert_eq!(replay.next_batch()?.map(|batch| batch.len()), Some(2));
+/// replay.set_limits(Limits::default());
+/// for batch in replay {
+///     assert_eq!(batch?.first, 2);
+/// }
+/// # Ok::<(), annals::Error>(())
+/// ```
 pub struct Replay {
     journal: Weak<Inner>,
     reader: Option<ResourceAny>,

@@ -9,6 +9,18 @@ use std::{
 use wasmtime::component::ResourceAny;
 
 /// A sync that [`Journal::begin_sync`](super::Journal::begin_sync) started. Dropping it does not stop it.
+///
+/// ```
+/// # use annals::{Runtime, journal::Options, storage::Memory};
+/// # let journal = Runtime::new()?.journal(std::sync::Arc::new(Memory::new()), "log", &Options::create())?;
+/// let ticket = journal.begin_sync()?;
+/// let token = match ticket.poll()? {
+///     Some(token) => token,
+///     None => ticket.wait()?,
+/// };
+/// assert_eq!(ticket.poll()?, Some(token));
+/// # Ok::<(), annals::Error>(())
+/// ```
 pub struct SyncTicket {
     journal: Weak<Inner>,
     ticket: ResourceAny,

@@ -9,6 +9,13 @@ use std::{
 };
 
 /// A call of the storage, to be made on a thread that may block.
+///
+/// ```
+/// fn spawn(job: annals::link::Job) {
+///     std::thread::spawn(job);
+/// }
+/// spawn(Box::new(|| ()));
+/// ```
 pub type Job = Box<dyn FnOnce() + Send>;
 
 /// Where they are made.

@@ -66,6 +66,13 @@ impl Default for Quota {
 }
 
 /// A maximum that was exceeded.
+///
+/// ```
+/// use annals::{error::Bound, link::Overrun};
+///
+/// let overrun = Overrun { what: Bound::Files, allowed: 1000 };
+/// assert_eq!(overrun.to_string(), "the host allows 1000 files");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Overrun {
     /// Which one.
@@ -88,6 +95,14 @@ fn guard<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// What is in use of one storage. Clones share it: give one to all contexts over the same storage, so that their maxima
 /// hold for all of them together.
+///
+/// ```
+/// use annals::{link::{Account, Context}, storage::Memory};
+///
+/// let (storage, account) = (std::sync::Arc::new(Memory::new()), Account::default());
+/// let one = Context::new(storage.clone()).account(account.clone());
+/// let other = Context::new(storage).account(account);
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Account(Arc<Mutex<Used>>);
 

@@ -47,7 +47,12 @@ use std::{
 /// let file = directory.create("greeting")?;
 /// file.write(0, b"hello")?;
 /// file.sync()?;
-/// assert_eq!(std::fs::read(path.join("files/greeting"))?, b"hello");
+/// assert_eq!(std::fs::read(directory.path_of("greeting")?)?, b"hello");
+/// assert_eq!(directory.path(), path);
+///
+/// # let backup = path.join("backup");
+/// directory.fork(&backup)?; // while nothing writes
+/// assert_eq!(Directory::open_existing(&backup)?.open("greeting")?.size()?, 5);
 /// # std::fs::remove_dir_all(path)?;
 /// # Ok(())
 /// # }
@@ -77,7 +82,7 @@ impl Directory {
     /// Opens the directory at `path`, which is created, durably and with its parents, if it is missing.
     ///
     /// # Errors
-    /// [`Error::Storage`](crate::Error::Storage): what is wrong with it.
+    /// [`Error::Storage`](crate::Error::Storage): what is wrong with it. [`Error::OutOfSpace`](crate::Error::OutOfSpace).
     pub fn open(path: impl AsRef<Path>) -> std::result::Result<Directory, crate::Error> {
         let path = path.as_ref();
         sys::create_root(path)
@@ -148,6 +153,7 @@ impl Directory {
     ///
     /// # Errors
     /// [`Error::Storage`](crate::Error::Storage): `path` exists already, or copying failed half-way.
+    /// [`Error::OutOfSpace`](crate::Error::OutOfSpace): there was no room half-way.
     pub fn fork(&self, path: impl AsRef<Path>) -> std::result::Result<Directory, crate::Error> {
         let path = path.as_ref();
         if path.exists() {

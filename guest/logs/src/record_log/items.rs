@@ -1,6 +1,6 @@
 //! The items of one frame, a few blocks at a time: each block is checked before a byte of it is used.
 
-use super::window::{Window, room};
+use super::window::{Window, exhausted, room};
 use crate::error::Result;
 use crate::format::frame::{FrameHeader, PLAIN, Place, block_check};
 use crate::format::{BLOCK, HEADER};
@@ -164,10 +164,8 @@ impl FrameItems {
         }
         let base = 4 * u64::from(self.header.count);
         let total = list.get(n).copied().unwrap_or(start) - start;
-        bytes
-            .try_reserve(total as usize)
-            .map_err(|_| crate::error::Error::Other("memory exhausted".into()))?;
-        ends.try_reserve(n).map_err(|_| crate::error::Error::Other("memory exhausted".into()))?;
+        bytes.try_reserve(total as usize).map_err(exhausted)?;
+        ends.try_reserve(n).map_err(exhausted)?;
         let bad = self.copy(source, base + start..base + start + total, bytes)?.err();
         let good = bytes.len() as u64 - held;
         let whole = list.iter().skip(1).take(n).take_while(|end| **end - start <= good).count();

@@ -74,11 +74,11 @@ impl<H: Host, V: View> RecordLog<H, V> {
             _ => {}
         }
         if let Some(root) = live {
-            let newest = Self::newest(&host, name, &root, request.expect)?;
-            let mut log = Self::assemble(host, name, &root, newest.0, newest.1)?;
+            let (newest, files, repair) = Self::newest(&host, name, &root, request.expect)?;
+            let mut log = Self::assemble(host, name, newest, &files)?;
             log.check_token(request.expect)?;
             (request.accept)(&log.history.header, log.view())?;
-            log.repair(lock, newest.2)?;
+            log.repair(lock, repair, &files)?;
             return Ok(log);
         }
         if request.expect.is_some() {
@@ -95,13 +95,30 @@ impl<H: Host, V: View> RecordLog<H, V> {
         let epoch = host.draw();
         let new = SegmentFile::first(&host, name, place, epoch, create)?;
         life::commit(&host, name, version, &root)?;
-        let tip = new.history.tip.address();
-        Ok(RecordLog {
+        let durable = new.history.tip.address();
+        let mut log = Self::bare(host, name, new.history, new.file, new.name);
+        log.writer = Some(Writer {
+            _lock: lock,
+            epoch,
+            epoch_starts: false,
+            durable,
+            fill: new.fill,
+            spare: None,
+            dying: Vec::new(),
+        });
+        log.clean = true;
+        Ok(log)
+    }
+
+    /// A log of which only the newest segment is known, for reading.
+    fn bare(host: H, name: &str, history: History<V>, file: H::File, file_name: String) -> Self {
+        RecordLog {
+            host,
             name: name.into(),
-            place,
-            history: new.history,
-            file: Some(new.file),
-            file_name: new.name,
+            place: history.tip.place,
+            history,
+            file: Some(file),
+            file_name,
             start: None,
             older: Vec::new(),
             sealed: Vec::new(),
@@ -110,24 +127,15 @@ impl<H: Host, V: View> RecordLog<H, V> {
             cursor: None,
             waiting: Waiting::default(),
             compress: false,
-            writer: Some(Writer {
-                _lock: lock,
-                epoch,
-                epoch_starts: false,
-                durable: tip,
-                fill: new.fill,
-                spare: None,
-                dying: Vec::new(),
-            }),
+            writer: None,
             damage: Vec::new(),
             lost: Vec::new(),
             cut_short: None,
             syncs: Default::default(),
             begun: 0,
             ended: 0,
-            clean: true,
-            host,
-        })
+            clean: false,
+        }
     }
 
     /// Finds the newest segment and reads it. Changes nothing.
@@ -159,7 +167,8 @@ impl<H: Host, V: View> RecordLog<H, V> {
                     file,
                     spare,
                 };
-                return Self::judge(newest, files, expect);
+                let repair = Self::judge(name, &newest, expect)?;
+                return Ok((newest, files, repair));
             }
             let (torn, version) = match &first {
                 Ok(_) => (false, None),
@@ -190,11 +199,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
     }
 
     /// Checks what only all facts together tell.
-    fn judge(
-        newest: Newest<H::File, V>,
-        files: Files,
-        expect: Option<Token>,
-    ) -> Result<(Newest<H::File, V>, Files, Repair)> {
+    fn judge(name: &str, newest: &Newest<H::File, V>, expect: Option<Token>) -> Result<Repair> {
         let tip = &newest.history.tip;
         match newest.verdict {
             Verdict::Keep | Verdict::Cut => {}
@@ -226,48 +231,18 @@ impl<H: Host, V: View> RecordLog<H, V> {
         }
         if tip.kind == Kind::Footer && newest.spare.is_none() {
             let next = Place { segment: tip.place.segment.saturating_add(1), ..tip.place };
-            let log = crate::format::names::FileName::parse(&newest.name).map_or_else(String::new, |n| n.log);
-            return Err(damaged(&place_name(&log, next), 0, "the file of the next segment is missing"));
+            return Err(damaged(&place_name(name, next), 0, "the file of the next segment is missing"));
         }
-        let repair = Repair { cut: newest.verdict == Verdict::Cut, size: newest.size, spare: newest.spare };
-        Ok((newest, files, repair))
+        Ok(Repair { cut: newest.verdict == Verdict::Cut, size: newest.size, spare: newest.spare })
     }
 
     /// A log that can be read. Changes nothing.
-    pub(super) fn assemble(
-        host: H,
-        name: &str,
-        root: &Root,
-        newest: Newest<H::File, V>,
-        files: Files,
-    ) -> Result<Self> {
+    pub(super) fn assemble(host: H, name: &str, newest: Newest<H::File, V>, files: &Files) -> Result<Self> {
         let Newest { file, name: file_name, history, size, spare, start, .. } = newest;
         let clean = history.tip.kind == Kind::Seal && size == history.tip.offset && spare.is_none();
-        let mut log = RecordLog {
-            host,
-            name: name.into(),
-            place: life::place(root, history.tip.place.segment),
-            history,
-            file: Some(file),
-            file_name,
-            start,
-            older: Vec::new(),
-            sealed: Vec::new(),
-            floors: Default::default(),
-            windows: Default::default(),
-            cursor: None,
-            waiting: Waiting::default(),
-            compress: false,
-            writer: None,
-            damage: Vec::new(),
-            lost: Vec::new(),
-            cut_short: None,
-            syncs: Default::default(),
-            begun: 0,
-            ended: 0,
-            clean,
-        };
-        log.find_older(&files)?;
+        let mut log = Self::bare(host, name, history, file, file_name);
+        (log.start, log.clean) = (start, clean);
+        log.find_older(files)?;
         Ok(log)
     }
 

@@ -22,7 +22,7 @@ pub(super) struct Repair {
 
 impl<H: Host, V: View> RecordLog<H, V> {
     /// Makes a log that was read ready for writing. See the description of `open`.
-    pub(super) fn repair(&mut self, lock: H::Lock, repair: Repair) -> Result<()> {
+    pub(super) fn repair(&mut self, lock: H::Lock, repair: Repair, files: &Files) -> Result<()> {
         let (tip, place) = (self.history.tip.clone(), self.place);
         let file_name = self.file_name.clone();
         if repair.cut {
@@ -37,8 +37,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
             self.empty(spare)?;
         }
         self.trim_before()?;
-        let files = Files::list(&self.host, &self.name, place.log, place.generation)?;
-        for number in files.segments {
+        for &number in &files.segments {
             if number < place.segment && self.older.binary_search(&number).is_err() {
                 life::remove_file(&self.host, &self.segment_name(number))?;
             }

@@ -36,7 +36,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
             return Err(Error::OtherKind(root.kind.name().into()));
         }
         let mut log = match Self::newest(&host, name, &root, request.expect) {
-            Ok((newest, files, _)) => Self::assemble(host.clone(), name, &root, newest, files),
+            Ok((newest, files, _)) => Self::assemble(host.clone(), name, newest, &files),
             Err(error) => Err(error),
         };
         if let Err(Error::Damaged(damage)) = &log {
@@ -139,7 +139,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
             verdict: Verdict::Refuse,
             bad: None,
         };
-        let mut log = Self::assemble(host, name, root, newest, files)?;
+        let mut log = Self::assemble(host, name, newest, &files)?;
         log.clean = false;
         log.damage = damage;
         log.cut_short = cut_short;

@@ -227,16 +227,7 @@ impl SegmentFacts {
         let first = live.first().map_or(0, |r| r.first.max(boundary));
         let next = live.last().map_or(first, |r| r.end());
         // From run to run; the last one to the end of the file.
-        let live_bytes = (live.iter())
-            .map(|r| {
-                let limit = index.limit(r);
-                limit.min(bytes).saturating_sub(r.offset).min(if limit == u64::MAX {
-                    u64::MAX
-                } else {
-                    limit
-                })
-            })
-            .sum();
+        let live_bytes = (live.iter()).map(|r| index.limit(r).min(bytes).saturating_sub(r.offset)).sum();
         SegmentFacts {
             file: file.into(),
             sealed,

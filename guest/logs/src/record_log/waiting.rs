@@ -1,5 +1,6 @@
 //! Single appends that wait in memory until they become a frame.
 
+use super::window::exhausted;
 use super::{NewFrame, RecordLog, View, Waiting, room};
 use crate::error::{Error, Result};
 use crate::format::frame::Kind;
@@ -15,9 +16,8 @@ impl<H: Host, V: View> RecordLog<H, V> {
             self.flush()?;
         }
         let Waiting { ends, bytes } = &mut self.waiting;
-        let full = |_| Error::Other("memory exhausted".into());
-        bytes.try_reserve(item.len()).map_err(full)?;
-        ends.try_reserve(1).map_err(full)?;
+        bytes.try_reserve(item.len()).map_err(exhausted)?;
+        ends.try_reserve(1).map_err(exhausted)?;
         bytes.extend_from_slice(item);
         ends.push(bytes.len() as u32);
         Ok(())

@@ -5,7 +5,7 @@
 
 use crate::error::{Error, Result};
 use crate::storage::{File, StorageError};
-use alloc::{format, vec::Vec};
+use alloc::{collections::TryReserveError, format, vec::Vec};
 
 /// The error for a failed read: it closes nothing.
 pub(super) fn read_failed(file: &str, error: StorageError) -> Error {
@@ -26,10 +26,15 @@ pub(super) fn file_size<F: File>(file: &F, name: &str) -> Result<u64> {
     }
 }
 
+/// The error for memory that is not to be had.
+pub(super) fn exhausted(_: TryReserveError) -> Error {
+    Error::Other("memory exhausted".into())
+}
+
 /// Room for `len` bytes, or an error instead of an abort.
 pub(crate) fn room<T>(len: usize) -> Result<Vec<T>> {
     let mut vec = Vec::new();
-    vec.try_reserve_exact(len).map_err(|_| Error::Other("memory exhausted".into()))?;
+    vec.try_reserve_exact(len).map_err(exhausted)?;
     Ok(vec)
 }
 

@@ -195,6 +195,8 @@ pub trait Storage: Send + Sync + 'static {
         let names = self.list("", None, u32::MAX)?;
         let mut bytes = 0_u64;
         for name in &names {
+            // Names that a provider lists are no more to be trusted than those that a component asks for.
+            check_name(name).map_err(|_| Error::Io("a name against the rules was listed".into()))?;
             match self.open(name).and_then(|file| file.size()) {
                 Ok(size) => bytes = bytes.saturating_add(size),
                 // Removed since it was listed.

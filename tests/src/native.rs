@@ -1,5 +1,7 @@
 //! The native library as a subject: `annals_logs` on the simulated disk, without a component in between.
 
+mod snapshot;
+
 use crate::sim::SimDisk;
 use crate::subject::{
     FrameInfo, JournalSubject, LogInfo, Options, ReaderSubject, SegmentInfo, Subject, TicketSubject,
@@ -34,6 +36,9 @@ impl Subject for Native {
     }
     fn destroy(&self, name: &str) -> Result<()> {
         journal::destroy(&self.disk, name)
+    }
+    fn snapshots(&self) -> &dyn crate::subject::snapshot::Snapshots {
+        self
     }
     fn list(&self) -> Result<Vec<LogInfo>> {
         admin::list(&self.disk)

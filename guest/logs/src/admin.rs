@@ -7,6 +7,7 @@ use crate::format::frame::{FrameHeader, Place};
 use crate::format::names::FileName;
 use crate::format::root::{Kind, State};
 use crate::journal;
+use crate::snapshot;
 use crate::record_log::verify::Verify;
 use crate::record_log::{self, FrameList, RecordLog, Request, View, root_of};
 use crate::storage::Host;
@@ -80,6 +81,7 @@ trait Visit<H: Host> {
 fn visit<H: Host, T: Visit<H>>(kind: Kind, visit: T) -> Result<T::Out> {
     match kind {
         Kind::Journal => visit.visit(&journal::look()),
+        Kind::Snapshot => visit.visit(&snapshot::look()),
         other => Err(Error::OtherKind(other.name().into())),
     }
 }

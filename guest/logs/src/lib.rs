@@ -18,5 +18,6 @@ pub mod format;
 pub mod journal;
 mod limits;
 mod record_log;
+pub mod snapshot;
 pub mod storage;
 pub mod types;

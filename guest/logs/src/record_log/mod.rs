@@ -11,6 +11,7 @@
 //! * after a failed write or sync nothing more is written: every call answers `closed`.
 
 mod frames;
+mod generation;
 mod history;
 mod index;
 mod items;
@@ -30,11 +31,12 @@ mod window;
 mod write;
 
 pub(crate) use frames::FrameList;
+pub(crate) use generation::Unborn;
 pub(crate) use life::{destroy, logs, root_of};
 pub(crate) use open::{Create, Request};
 pub(crate) use read::Lane;
 pub(crate) use sync::Ticket;
-pub(crate) use window::room;
+pub(crate) use window::{exhausted, room};
 pub(crate) use write::NewFrame;
 
 use crate::error::{Damage, Error, Result};
@@ -74,8 +76,8 @@ pub(crate) trait View: Clone {
 
 /// What only a writer has.
 struct Writer<H: Host> {
-    /// Held until the log is closed.
-    _lock: H::Lock,
+    /// Held until the log is closed; none in a log that is to succeed another one, which holds it.
+    lock: Option<H::Lock>,
     epoch: u64,
     /// The next frame starts the epoch.
     epoch_starts: bool,

@@ -337,6 +337,24 @@ impl<H: Host, V: View> RecordLog<H, V> {
     }
 }
 
+/// The frame that was read last.
+pub(crate) struct LastFrame {
+    pub(crate) file: String,
+    pub(crate) offset: u64,
+    /// Its first position, and the one behind its last.
+    pub(crate) first: u64,
+    pub(crate) end: u64,
+}
+
+impl<H: Host, V: View> RecordLog<H, V> {
+    /// The frame that was read last, if the next read may go on in it.
+    pub(crate) fn last_frame(&self) -> Option<LastFrame> {
+        let items = &self.cursor.as_ref()?.items;
+        let file = self.segment_name(items.segment);
+        Some(LastFrame { file, offset: items.offset, first: items.header.first, end: items.header.next() })
+    }
+}
+
 /// Walks the frames of a run from this address, whose first position is `next`, to the one that holds `position`.
 fn walk<F: File>(
     source: &mut Source<'_, F>,

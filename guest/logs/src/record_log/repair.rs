@@ -42,10 +42,13 @@ impl<H: Host, V: View> RecordLog<H, V> {
                 life::remove_file(&self.host, &self.segment_name(number))?;
             }
         }
+        for leftover in &files.leftovers {
+            life::remove_file(&self.host, leftover)?;
+        }
         let dying = self.dead_by_rewind()?;
         self.older.retain(|n| !dying.contains(n));
         self.writer = Some(Writer {
-            _lock: lock,
+            lock: Some(lock),
             epoch: self.host.draw(),
             epoch_starts: true,
             durable: tip.address(),

@@ -45,13 +45,14 @@ pub(crate) struct NewFrame<'a> {
 }
 
 impl<F: File, V: View> SegmentFile<F, V> {
-    /// The first segment of a new log.
+    /// The first segment of a new log or generation, behind the frame with this number and chain value.
     pub(super) fn first<H: Host<File = F>>(
         host: &H,
         log: &str,
         place: Place,
         epoch: u64,
         create: &Create<V>,
+        (number, chain): (u64, u128),
     ) -> Result<Self> {
         let name = place_name(log, place);
         let file = host.create(&name).map_err(|e| failed("creating", &name, e))?;
@@ -68,8 +69,8 @@ impl<F: File, V: View> SegmentFile<F, V> {
         let fields = FrameHeader {
             epoch_start: true,
             epoch,
-            promise: Promise { segment: place.segment, offset: 0, number: 1 },
-            ..fields(Kind::Header, 0, place.log)
+            promise: Promise { segment: place.segment, offset: 0, number: number + 1 },
+            ..fields(Kind::Header, number, chain)
         };
         file.reserve(FIRST_FILL).map_err(|e| failed("claiming space in", &name, e))?;
         Self::write(file, name, place, header, fields, create.view.clone(), FIRST_FILL)
@@ -412,7 +413,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
         outcome.map(|()| token)
     }
 
-    fn seal(&mut self) -> Result<()> {
+    pub(super) fn seal(&mut self) -> Result<()> {
         self.sync_frames()?;
         if self.history.tip.kind != Kind::Seal {
             match self.write_index(Kind::Seal) {

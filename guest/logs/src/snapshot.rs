@@ -114,12 +114,7 @@ impl<H: Host> Snapshot<H> {
     }
 
     /// Opens for reading only. A compaction meanwhile, by another process, looks like damage: then it is opened again.
-    fn open_read_only(
-        host: &H,
-        name: &str,
-        options: &Options,
-        request: &Request<'_, State>,
-    ) -> Result<Self> {
+    fn open_read_only(host: &H, name: &str, options: &Options, request: &Request<'_, State>) -> Result<Self> {
         let mut again = 3;
         loop {
             let before = record_log::root_of(host, name).ok().flatten();
@@ -166,7 +161,8 @@ impl<H: Host> Snapshot<H> {
             return Err(Error::InvalidArgument("ends: only a put has a value".into()));
         }
         let at = |i: usize| {
-            let start = i.checked_mul(3)?.checked_sub(1).map_or(Some(0), |before| ends.get(before).copied())?;
+            let start =
+                i.checked_mul(3)?.checked_sub(1).map_or(Some(0), |before| ends.get(before).copied())?;
             let [key, value, version] = *ends.as_chunks::<3>().0.get(i)?;
             let part = |start: u32, end: u32| bytes.get(start as usize..end as usize);
             let (key, value, version) = (part(start, key)?, part(key, value)?, part(value, version)?);
@@ -204,7 +200,13 @@ impl<H: Host> Snapshot<H> {
         check_memory(count * (1 + self.readers.count()))?;
         self.readers.keep(&self.fold, self.log.generation(), updates().map(|update| update.key()))?;
         let (kind, parts) = (frame::Kind::Append, [payload.as_slice()]);
-        self.log.write_frame(&NewFrame { kind, first, count: count as u32 + 1, parts: &parts, kept: false })?;
+        self.log.write_frame(&NewFrame {
+            kind,
+            first,
+            count: count as u32 + 1,
+            parts: &parts,
+            kept: false,
+        })?;
         self.fold.bytes += frame_bytes(payload.len() as u64);
         drop(payload);
         self.fold.cursor = cursor;
@@ -244,13 +246,11 @@ impl<H: Host> Snapshot<H> {
                 Update::Delete { .. } => Kind::Delete,
                 Update::Purge { .. } => Kind::Purge,
             };
-            let item =
-                Item { kind, key: update.key(), version: update.version(), value: update.value() };
+            let item = Item { kind, key: update.key(), version: update.version(), value: update.value() };
             item.encode(&mut payload);
             put_end(i, &mut payload);
             let put = kind == Kind::Put;
-            let slot =
-                if put { Some(Slot::of(&item, first + i as u64, self.fold.on_disk)?) } else { None };
+            let slot = if put { Some(Slot::of(&item, first + i as u64, self.fold.on_disk)?) } else { None };
             changes.push((copy(item.key)?, slot));
         }
         Ok((payload, changes))

@@ -3,8 +3,8 @@
 use super::Native;
 use crate::sim::SimDisk;
 use crate::subject::snapshot::{
-    ArtifactChunk, ArtifactPath, ArtifactReaderSubject, ArtifactWriterSubject, Entries, Entry, Manifest, Options,
-    RangeSubject, SnapshotSubject, Snapshots, Stats, Update, UpdateKind,
+    ArtifactChunk, ArtifactPath, ArtifactReaderSubject, ArtifactWriterSubject, Entries, Entry, Manifest,
+    Options, RangeSubject, SnapshotSubject, Snapshots, Stats, Update, UpdateKind,
 };
 use annals_logs::error::{Error, Result, Token};
 use annals_logs::snapshot::{self, Export, Import, Range, Snapshot};

@@ -71,8 +71,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
         let header = &self.history.header;
         let create = Create { segment_bytes: header.segment_bytes, options: header.options.clone(), view };
         let (epoch, tip) = (self.host.draw(), &self.history.tip);
-        let new =
-            SegmentFile::first(&self.host, &self.name, place, epoch, &create, (tip.number, tip.chain))?;
+        let new = SegmentFile::first(&self.host, &self.name, place, epoch, &create, (tip.number, tip.chain))?;
         let durable = new.history.tip.address();
         let mut log = Self::bare(self.host.clone(), &self.name, new.history, new.file, new.name);
         let (spare, dying) = (None, Vec::new());

@@ -61,7 +61,9 @@ mod tests {
 
     #[test]
     fn only_the_exact_paths_are_paths() {
-        assert!(is_path("data/cursor") && is_path("data/entries-00000000") && is_path("data/entries-123456789"));
+        assert!(
+            is_path("data/cursor") && is_path("data/entries-00000000") && is_path("data/entries-123456789")
+        );
         for bad in [
             "",
             "cursor",

@@ -86,21 +86,25 @@ mod tests {
 
     #[test]
     fn a_hole_costs_the_keys_between_its_neighbours() {
-        let damage = Damage {
-            file: "f".into(),
-            offset: 1,
-            lowest: None,
-            next: None,
-            what: "it was bitten".into(),
-        };
+        let damage =
+            Damage { file: "f".into(), offset: 1, lowest: None, next: None, what: "it was bitten".into() };
         let mut loss = Loss::new(&damage);
         loss.hole(key("bb"), key("dd"), damage.clone());
-        for (text, lost) in [("a", false), ("bb", false), ("bba", true), ("c", true), ("dd", false), ("e", false)] {
+        for (text, lost) in
+            [("a", false), ("bb", false), ("bba", true), ("c", true), ("dd", false), ("e", false)]
+        {
             assert_eq!(loss.of(text.as_bytes()).is_some(), lost, "{text}");
         }
-        for (text, lost) in
-            [("", true), ("a", false), ("b", true), ("bb", true), ("c", true), ("d", true), ("dd", false), ("e", false)]
-        {
+        for (text, lost) in [
+            ("", true),
+            ("a", false),
+            ("b", true),
+            ("bb", true),
+            ("c", true),
+            ("d", true),
+            ("dd", false),
+            ("e", false),
+        ] {
             assert_eq!(loss.among(text.as_bytes()).is_some(), lost, "{text}");
         }
         loss.gone.insert(b"c".to_vec());

@@ -166,6 +166,14 @@ fn append(entries: &mut Entries, key: &[u8], version: &[u8], value: &[u8]) -> Re
     Ok(())
 }
 
+/// What a step of a range came to.
+struct Gathered {
+    /// The last key that was passed, if any.
+    passed: Option<Vec<u8>>,
+    /// Why it ended early.
+    error: Option<Error>,
+}
+
 impl<H: Host> Snapshot<H> {
     /// The next entries of a range, or none at its end.
     pub fn range_next(&mut self, range: &mut Range, limits: Limits) -> Result<Option<Entries>> {
@@ -182,11 +190,7 @@ impl<H: Host> Snapshot<H> {
             }
         }
         let mut entries = Entries::default();
-        let outcome = self.gather(&progress, limits, &mut entries);
-        let (passed, error) = match outcome {
-            Ok(passed) => (passed, None),
-            Err((passed, error)) => (passed, Some(error)),
-        };
+        let Gathered { passed, error } = self.gather(&progress, limits, &mut entries);
         if let Some(passed) = passed {
             progress.pass(passed);
         }
@@ -203,13 +207,8 @@ impl<H: Host> Snapshot<H> {
         Ok(None)
     }
 
-    /// Gathers entries. Returns the last key that was passed, if any; with an error that ended it.
-    fn gather(
-        &mut self,
-        progress: &Progress,
-        limits: Limits,
-        entries: &mut Entries,
-    ) -> core::result::Result<Option<Vec<u8>>, (Option<Vec<u8>>, Error)> {
+    /// Gathers entries.
+    fn gather(&mut self, progress: &Progress, limits: Limits, entries: &mut Entries) -> Gathered {
         let Snapshot { log, retired, fold, .. } = self;
         let generation = log.generation();
         let mut sources = Sources { log, retired };
@@ -251,16 +250,12 @@ impl<H: Host> Snapshot<H> {
             }
             passed = Some(key);
         }
-        let passed = match passed.map(copy).transpose() {
-            Ok(passed) => passed,
-            Err(failed) => {
+        match passed.map(copy).transpose() {
+            Ok(passed) => Gathered { passed, error },
+            Err(error) => {
                 *entries = Entries::default();
-                return Err((None, failed));
+                Gathered { passed: None, error: Some(error) }
             }
-        };
-        match error {
-            Some(error) => Err((passed, error)),
-            None => Ok(passed),
         }
     }
 }

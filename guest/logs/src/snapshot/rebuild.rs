@@ -41,11 +41,7 @@ struct Rebuild {
 }
 
 /// Reads all items. Damage is an error, or in a `lenient` read a loss.
-pub(super) fn rebuild<H: Host>(
-    log: &mut RecordLog<H, State>,
-    on_disk: bool,
-    lenient: bool,
-) -> Result<Fold> {
+pub(super) fn rebuild<H: Host>(log: &mut RecordLog<H, State>, on_disk: bool, lenient: bool) -> Result<Fold> {
     let fold = Fold { on_disk, ..Fold::default() };
     let mut rebuild = Rebuild { fold, frame: None, batches: false, last: None, gap: None };
     let (mut position, next) = (log.view().boundary(), log.view().next());

@@ -4,7 +4,6 @@ use crate::error::Token;
 use crate::types::Mode;
 use alloc::{string::String, vec::Vec};
 
-
 /// What a key has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Entry {

@@ -18,6 +18,7 @@ mod prune;
 mod read;
 mod replay;
 mod rewind;
+mod snapshot;
 mod stale;
 mod token;
 
@@ -69,7 +70,7 @@ pub fn all() -> &'static [Case] {
             full_disk::CASES,
             admin::CASES,
         ];
-        tables.concat()
+        [tables.concat(), snapshot::cases()].concat()
     })
 }
 

@@ -36,7 +36,7 @@ use crate::types::Mode;
 use alloc::{format, vec::Vec};
 use fold::{Fold, Slot, check_memory, copy, frame_bytes};
 use item::{HEAD, Item, Kind};
-use range::{Readers, Sources};
+use range::{Ahead, Readers, Sources};
 pub(crate) use state::State;
 
 /// An open snapshot.
@@ -46,6 +46,7 @@ pub struct Snapshot<H: Host> {
     readers: Readers,
     /// Generations before, as long as a range needs them.
     retired: Vec<RecordLog<H, State>>,
+    ahead: Ahead,
     /// Files of other generations may be there.
     unfinished: bool,
     relaxed: bool,
@@ -106,6 +107,7 @@ impl<H: Host> Snapshot<H> {
             fold,
             readers: Readers::default(),
             retired: Vec::new(),
+            ahead: Ahead::default(),
             unfinished: false,
             relaxed: options.relaxed,
             compact_at: options.compact_at,
@@ -262,7 +264,7 @@ impl<H: Host> Snapshot<H> {
         check_key(key.len() as u64)?;
         let Some(slot) = self.fold.get(key)? else { return Ok(None) };
         let generation = self.log.generation();
-        let mut sources = Sources { log: &mut self.log, retired: &mut [] };
+        let mut sources = Sources { log: &mut self.log, retired: &mut [], ahead: &mut Ahead::default() };
         let found = sources.read(generation, key, slot, Lane::Point, |version, value| {
             Ok(Entry { key: copy(key)?, value: copy(value)?, version: copy(version)? })
         });

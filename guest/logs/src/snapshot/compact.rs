@@ -48,7 +48,7 @@ impl<H: Host> Snapshot<H> {
     fn write_fold(&mut self, to: &mut RecordLog<H, State>) -> Result<Pieces> {
         let mut pieces = Pieces::new(&self.fold.cursor)?;
         let generation = self.log.generation();
-        let mut sources = Sources { log: &mut self.log, retired: &mut [] };
+        let mut sources = Sources { log: &mut self.log, retired: &mut [], ahead: &mut self.ahead };
         for (key, slot) in &self.fold.entries {
             let add = |version: &[u8], value: &[u8]| pieces.add(to, key, version, value);
             sources.read(generation, key, slot, Lane::Stream, add)?;

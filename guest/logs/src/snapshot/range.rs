@@ -114,10 +114,48 @@ impl Readers {
     }
 }
 
+/// Items that were read ahead, because the items before them were asked for in order.
+#[derive(Debug, Default)]
+pub(super) struct Ahead {
+    generation: u64,
+    first: u64,
+    ends: Vec<u32>,
+    bytes: Vec<u8>,
+    /// Bytes that the next read may have if it goes on where this one ends.
+    most: u64,
+}
+
+/// Most bytes that are read ahead, and at first.
+const AHEAD: core::ops::RangeInclusive<u64> = 16 << 10..=256 << 10;
+
+impl Ahead {
+    /// The item at this position, read unless it is here.
+    fn item<H: Host>(&mut self, log: &mut RecordLog<H, State>, position: u64, lane: Lane) -> Result<&[u8]> {
+        let same = self.generation == log.generation();
+        let end = self.first + self.ends.len() as u64;
+        if !same || !(self.first..end).contains(&position) {
+            // Between two pieces of a fold stands a cursor.
+            let goes_on = same && (position == end || position == end + 1);
+            self.most = if goes_on { (self.most * 4).min(*AHEAD.end()) } else { *AHEAD.start() };
+            let (count, most) = if goes_on { (u64::MAX, self.most) } else { (1, u64::MAX) };
+            self.ends.clear();
+            self.bytes.clear();
+            self.bytes.shrink_to(*AHEAD.end() as usize);
+            (self.generation, self.first) = (log.generation(), position);
+            log.read_frame(position, count, most, lane, &mut self.ends, &mut self.bytes)?;
+        }
+        let at = (position - self.first) as usize;
+        let start = at.checked_sub(1).and_then(|before| self.ends.get(before)).map_or(0, |end| *end as usize);
+        let end = self.ends.get(at).map_or(0, |end| *end as usize);
+        Ok(self.bytes.get(start..end).unwrap_or_default())
+    }
+}
+
 /// The generations that can be read: the newest, and older ones.
 pub(super) struct Sources<'a, H: Host> {
     pub(super) log: &'a mut RecordLog<H, State>,
     pub(super) retired: &'a mut [RecordLog<H, State>],
+    pub(super) ahead: &'a mut Ahead,
 }
 
 impl<H: Host> Sources<'_, H> {
@@ -137,16 +175,13 @@ impl<H: Host> Sources<'_, H> {
             }
             Slot::Disk { position, .. } => *position,
         };
-        let newest = self.log.generation() == generation;
         let old = self.retired.iter_mut().find(|log| log.generation() == generation);
         let log = match old {
-            Some(old) if !newest => old,
-            _ if newest => &mut *self.log,
-            _ => return Err(Error::Closed),
+            Some(old) => old,
+            None if self.log.generation() == generation => &mut *self.log,
+            None => return Err(Error::Closed),
         };
-        let (mut ends, mut bytes) = (Vec::new(), Vec::new());
-        log.read_frame(position, 1, u64::MAX, lane, &mut ends, &mut bytes)?;
-        match Item::decode(&bytes) {
+        match Item::decode(self.ahead.item(log, position, lane)?) {
             Some(item) if matches!(item.kind, Kind::Entry | Kind::Put) && item.key == key => {
                 take(item.version, item.value)
             }
@@ -209,9 +244,9 @@ impl<H: Host> Snapshot<H> {
 
     /// Gathers entries.
     fn gather(&mut self, progress: &Progress, limits: Limits, entries: &mut Entries) -> Gathered {
-        let Snapshot { log, retired, fold, .. } = self;
+        let Snapshot { log, retired, fold, ahead, .. } = self;
         let generation = log.generation();
-        let mut sources = Sources { log, retired };
+        let mut sources = Sources { log, retired, ahead };
         let inside = |key: &&[u8]| key.starts_with(&progress.prefix);
         let mut now = fold.entries.range::<[u8], _>(progress.start()).peekable();
         let mut old = progress.old.range::<[u8], _>(progress.start()).peekable();

@@ -2,6 +2,7 @@
 
 use super::kit::*;
 use crate::sim::{Crash, CrashPlan, Point, SimDisk};
+use std::collections::HashSet;
 
 pub(super) const CASES: &[Case] = &[
     case!(
@@ -36,6 +37,7 @@ fn sweep(
     start: &Fold,
     script: impl Fn(&dyn Subject, &mut Seen) -> Result<(), Error>,
 ) -> Outcome {
+    let mut known = HashSet::new();
     for call in 1.. {
         for point in [Point::Before, Point::Partway(call * 7 + 1), Point::After] {
             let disk: SimDisk = base.disk().fork();
@@ -47,7 +49,11 @@ fn sweep(
                 ended.fine()?;
             }
             for crash_is in crashes(call) {
-                check(&*base.on(disk.reboot(crash_is)), &seen).map_err(|what| {
+                let image = disk.reboot(crash_is);
+                if !known.insert((image.hash(), seen.promised.cursor.clone(), seen.asked.cursor.clone())) {
+                    continue;
+                }
+                check(&*base.on(image), &seen).map_err(|what| {
                     format!("call {call}, {point:?}, {crash_is:?}: {what}\n{}", disk.trace())
                 })?;
             }
@@ -167,7 +173,7 @@ fn a_crash_in_recovery_loses_nothing(subject: &dyn Subject) -> Outcome {
         let side = subject.on(disk.clone());
         let snapshot = reopen(&*side)?;
         disk.plan_crash(CrashPlan { call: disk.calls() + more, point: Point::Partway(more) });
-        let mut seen = seen.clone();
+        let (mut seen, mut known) = (seen.clone(), HashSet::new());
         if compact {
             let _ = snapshot.compact();
         } else {
@@ -177,7 +183,7 @@ fn a_crash_in_recovery_loses_nothing(subject: &dyn Subject) -> Outcome {
         for first in crashes(more) {
             let image = disk.reboot(first);
             let image_subject = subject.on(image.clone());
-            sweep_open(&*image_subject, &seen)
+            sweep_open(&*image_subject, &seen, &mut known)
                 .map_err(|what| format!("{more} calls after {calls}, {first:?}: {what}"))?;
         }
     }
@@ -185,7 +191,7 @@ fn a_crash_in_recovery_loses_nothing(subject: &dyn Subject) -> Outcome {
 }
 
 /// A crash at every call of an open.
-fn sweep_open(base: &dyn Subject, seen: &Seen) -> Outcome {
+fn sweep_open(base: &dyn Subject, seen: &Seen, known: &mut HashSet<u64>) -> Outcome {
     for call in 1.. {
         let disk = base.disk().fork();
         disk.plan_crash(CrashPlan { call, point: Point::Partway(call) });
@@ -195,7 +201,11 @@ fn sweep_open(base: &dyn Subject, seen: &Seen) -> Outcome {
             opened.fine()?;
         }
         for crash_is in [Crash::Process, Crash::LOSE_ALL, Crash::random(call)] {
-            check(&*base.on(disk.reboot(crash_is)), seen)
+            let image = disk.reboot(crash_is);
+            if !known.insert(image.hash()) {
+                continue;
+            }
+            check(&*base.on(image), seen)
                 .map_err(|what| format!("call {call} of recovery, {crash_is:?}: {what}\n{}", disk.trace()))?;
         }
         if over {

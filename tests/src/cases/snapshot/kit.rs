@@ -178,7 +178,7 @@ fn holds_inner(snapshot: &dyn SnapshotSubject, model: &Fold) -> Outcome {
         same_entries(&Vec::from_iter(got), std::slice::from_ref(wanted))?;
         let mut other = wanted.key.clone();
         other.push(0);
-        if !model.entries.contains_key(&other) {
+        if other.len() <= 64 << 10 && !model.entries.contains_key(&other) {
             same(snapshot.get(&other).fine()?, None)?;
         }
     }

@@ -192,7 +192,8 @@ fn admin_knows_snapshots(subject: &dyn Subject) -> Outcome {
     snapshot.compact().fine()?;
     let info = subject.info(LOG).fine()?;
     same((info.items, info.oldest, info.next), (11, Some(55), 66))?;
-    ensure!(info.live_bytes < 40_000, "{}", info.live_bytes);
+    // Zeros written ahead stand behind the last frame.
+    ensure!(info.live_bytes <= info.bytes && info.bytes < 70_000, "{info:?}");
     snapshot.close().fine()?;
     ensure!(subject.info(LOG).fine()?.clean);
     same(subject.verify(LOG).fine()?, vec![])?;

@@ -48,7 +48,9 @@ fn random_sequences_match_the_model(subject: &dyn Subject) -> Outcome {
         };
         drop(create(&*side)?);
         let mut snapshot = open_with(&*side, &any(&mut rng))?;
-        let (mut model, mut promised) = (Fold::default(), Fold::default());
+        let mut model = Fold::default();
+        // The states since the last one that is durable, that one included.
+        let mut history = vec![model.clone()];
         for turn in 0..150 {
             let at = |what: String| format!("seed {seed}, turn {turn}: {what}");
             match rng.draw() % 24 {
@@ -61,20 +63,15 @@ fn random_sequences_match_the_model(subject: &dyn Subject) -> Outcome {
                 }
                 3 => {
                     drop(snapshot);
-                    let (crash_is, wanted) =
-                        if rng.chance(50) { (Crash::Process, &model) } else { (Crash::LOSE_ALL, &promised) };
-                    let settled = side.disk().is_settled();
+                    let crash_is = if rng.chance(50) { Crash::Process } else { Crash::LOSE_ALL };
                     side = crash(&*side, crash_is);
                     snapshot = open_with(&*side, &any(&mut rng)).map_err(at)?;
-                    let wanted = if settled { model.clone() } else { wanted.clone() };
-                    let one = holds(&*snapshot, &wanted);
-                    if one.is_err() && crash_is == Crash::LOSE_ALL {
-                        // A relaxed batch may have been made durable by what came later.
-                        holds(&*snapshot, &model).map_err(at)?;
-                    } else {
-                        one.map_err(at)?;
-                        model = wanted;
-                    }
+                    // A relaxed batch may have been made durable by what came later, a roll or a compaction.
+                    let lost = crash_is == Crash::LOSE_ALL;
+                    let mut possible = history.iter().rev().take(if lost { history.len() } else { 1 });
+                    let found = possible.find(|model| holds(&*snapshot, model).is_ok());
+                    model = found.ok_or_else(|| at(format!("it holds none of {history:?}")))?.clone();
+                    history = vec![model.clone()];
                 }
                 4 => {
                     let read = open_with(&*side, &Options { mode: Mode::ReadOnly, ..any(&mut rng) });
@@ -93,12 +90,13 @@ fn random_sequences_match_the_model(subject: &dyn Subject) -> Outcome {
                     };
                     model.apply(&updates, cursor.as_bytes());
                     if token.fine().map_err(at)?.is_some() {
-                        promised = model.clone();
+                        history.clear();
                     }
+                    history.push(model.clone());
                 }
             }
             if side.disk().is_settled() {
-                promised = model.clone();
+                history = vec![model.clone()];
             }
             if turn % 10 == 0 {
                 holds(&*snapshot, &model).map_err(at)?;

@@ -197,7 +197,8 @@ fn batches_with_gaps_keep_what_lies_between_across_segments(subject: &dyn Subjec
     one_by_one(&*log, &longs(1, 1, 50))?;
     let mut model = Model::holding(&longs(1, 1, 50));
     for (term, step) in [(2, 7), (3, 11), (4, 3), (5, 25)] {
-        let batch: Vec<Entry> = (step..50).step_by(step as usize).map(|index| long(term, index, 500)).collect();
+        let batch: Vec<Entry> =
+            (step..50).step_by(step as usize).map(|index| long(term, index, 500)).collect();
         log.persist(&batch).fine()?;
         model.persist(&batch, false).fine()?;
         holds(&*log, &model)?;

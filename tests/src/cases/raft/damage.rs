@@ -10,6 +10,7 @@ pub(super) const CASES: &[Case] = &[
     case!(a_damaged_entry_is_named_and_all_others_are_served, "§1.3 a damaged block costs its own items"),
     case!(a_range_ends_before_a_damaged_entry_and_goes_on_behind_it, "§1.3 answers damaged once"),
     case!(an_overwritten_entry_is_whole_where_the_old_one_is_damaged, "§1.4 kinds say what is superseded"),
+    case!(damage_names_no_entry_that_was_overwritten, "§1.3", "§1.4 kinds say what is superseded"),
     case!(never_an_old_vote, "§3 raft-log: hard state", "§1.11 no lost frame can have superseded"),
     case!(a_later_hard_state_makes_up_for_a_lost_one, "§3 raft-log: hard state", "§1.11"),
     case!(a_torn_save_leaves_the_hard_state_before, "§1.8 torn tail is not corruption"),
@@ -102,14 +103,28 @@ fn a_range_ends_before_a_damaged_entry_and_goes_on_behind_it(subject: &dyn Subje
 
 fn an_overwritten_entry_is_whole_where_the_old_one_is_damaged(subject: &dyn Subject) -> Outcome {
     let log = create(subject)?;
-    log.persist(&longs(1, 1, 6)).fine()?;
-    log.persist(&longs(2, 3, 5)).fine()?;
+    log.persist(&huge(1, 1, 6)).fine()?;
+    log.persist(&huge(2, 3, 5)).fine()?;
     log.close().fine()?;
     drop(log);
-    damage_entry(subject, &long(1, 4, LONG))?;
-    let mut model = Model::holding(&longs(1, 1, 6));
-    model.persist(&longs(2, 3, 5), false).fine()?;
+    damage_entry(subject, &long(1, 4, HUGE))?;
+    let mut model = Model::holding(&huge(1, 1, 6));
+    model.persist(&huge(2, 3, 5), false).fine()?;
     holds(&*reopen_read_only(subject)?, &model)
+}
+
+fn damage_names_no_entry_that_was_overwritten(subject: &dyn Subject) -> Outcome {
+    // One block holds the ends of both; the first one was overwritten.
+    let log = create(subject)?;
+    log.persist(&entries(1, 1, 9)).fine()?;
+    log.persist(&entries(2, 3, 5)).fine()?;
+    log.close().fine()?;
+    drop(log);
+    damage_entry(subject, &named(1, 4))?;
+    let log = reopen_read_only(subject)?;
+    let found = damage(log.get_entries(5, 8, ALL))?;
+    same((found.lowest, found.next), (Some(5), Some(9)))?;
+    same(log.get_entries(3, 8, ALL).fine()?.indexes, vec![3, 4])
 }
 
 fn never_an_old_vote(subject: &dyn Subject) -> Outcome {

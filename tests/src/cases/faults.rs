@@ -17,6 +17,7 @@ pub(super) const CASES: &[Case] = &[
     case!(a_reader_survives_a_failed_read, "§1.10 a failed read closes nothing"),
     case!(an_error_while_recovering_never_cuts, "§1.8 an I/O error while reading never leads to a cut"),
     case!(a_failed_open_can_be_repeated, "§1.9", "§1.15"),
+    case!(what_the_storage_knows_to_be_damaged_is_answered_as_damage, "§3 errors"),
     case!(a_failed_creation_can_be_repeated, "§1.15 open finishes what is half done"),
     case!(a_failed_destruction_can_be_repeated, "§1.15 commit point of destroy"),
     case!(evicted_pages_show_no_wrong_items, "§1.9 a failed sync leaves clean pages that are not on disk"),
@@ -209,6 +210,30 @@ fn a_failed_open_can_be_repeated(subject: &dyn Subject) -> Outcome {
         }
     }
     Ok(())
+}
+
+/// A directory that found a cell damaged could once only say that reading had failed.
+fn what_the_storage_knows_to_be_damaged_is_answered_as_damage(subject: &dyn Subject) -> Outcome {
+    let journal = create(subject)?;
+    append_batch(&*journal, 0, 5)?;
+    journal.close().fine()?;
+    let error = || StorageError::Damaged("half of it is missing".into());
+    for kind in [Call::ReadCell, Call::Read] {
+        let side = fork(subject);
+        side.disk().inject(Fault::next(kind).answering(error()).forever());
+        let before = side.disk().hash();
+        match side.open(LOG, &options(Mode::Open)).map(|_| ()) {
+            Err(Error::Damaged(damage)) => {
+                ensure!(damage.what.contains("half of it is missing") && damage.file.contains(LOG), "{damage:?}");
+            }
+            other => return Err(format!("{kind:?}: {other:?}")),
+        }
+        same(side.disk().hash(), before)?;
+    }
+    let side = fork(subject);
+    side.disk().inject(Fault::next(Call::ReadCell).answering(error()).forever());
+    let journal = side.open(LOG, &options(Mode::ReadOnly)).fine()?;
+    holds(&*journal, &holding(0, 5))
 }
 
 fn a_failed_creation_can_be_repeated(subject: &dyn Subject) -> Outcome {

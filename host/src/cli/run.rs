@@ -47,12 +47,11 @@ pub(crate) struct Run {
 /// Runs it.
 pub(crate) fn run(dir: Option<PathBuf>, component: Option<&Path>, run: &Run) -> anyhow::Result<Outcome> {
     let name = run.app.display();
-    let storage = || storage(dir.as_deref(), run.memory);
-    if dir.is_none() && !run.memory {
-        bail!(
-            "no directory given; say where the logs are with --dir DIR, or keep them in memory with --memory"
-        );
-    }
+    let dir = match (dir, run.memory) {
+        (Some(dir), false) => Some(dir),
+        (None, true) => None,
+        _ => bail!("say where the logs are: in a directory with --dir DIR, or in memory with --memory"),
+    };
     let app = std::fs::read(&run.app).with_context(|| format!("cannot read '{name}'"))?;
     let other = component.map(component_bytes).transpose()?;
     let app = App::new(&app, other.as_deref().unwrap_or(COMPONENT), cached())

@@ -5,11 +5,11 @@ use super::kit::*;
 use annals_logs::types::Mode;
 
 pub(super) const CASES: &[Case] = &[
-    case!(info_knows_the_kind_and_counts_entries, "§2 admin: info"),
-    case!(info_counts_entries_with_gaps, "§2 admin: info"),
-    case!(a_healthy_raft_log_verifies, "§2 admin: verify"),
-    case!(frames_and_segments_are_told, "§2 admin: segments, frames"),
-    case!(frames_that_hold_something_are_live, "§2 admin: frames"),
+    case!(info_knows_the_kind_and_counts_entries, "A2", "A7"),
+    case!(info_counts_entries_with_gaps, "A2"),
+    case!(a_healthy_raft_log_verifies, "A3", "A7"),
+    case!(frames_and_segments_are_told, "A4", "A7"),
+    case!(frames_that_hold_something_are_live, "A4"),
 ];
 
 fn info_knows_the_kind_and_counts_entries(subject: &dyn Subject) -> Outcome {

@@ -6,12 +6,12 @@ use crate::raft::Entries;
 use annals_logs::error::{Error, Limit};
 
 pub(super) const CASES: &[Case] = &[
-    case!(indexes_must_ascend_without_doubles_from_one, "§3 raft-log: persist"),
-    case!(packed_lists_must_fit_together, "§2 bulk data crosses packed"),
-    case!(an_entry_has_at_most_sixteen_mebibytes, "§1.16 item 16 MiB"),
-    case!(a_batch_has_at_most_sixty_four_mebibytes, "§1.16 batch 64 MiB"),
-    case!(a_batch_has_at_most_a_million_entries, "§1.16 2^20 items"),
-    case!(a_refused_batch_changes_nothing, "Errors: the caller's mistake (nothing changed)"),
+    case!(indexes_must_ascend_without_doubles_from_one, "X1"),
+    case!(packed_lists_must_fit_together, "X1", "H17"),
+    case!(an_entry_has_at_most_sixteen_mebibytes, "G16.1"),
+    case!(a_batch_has_at_most_sixty_four_mebibytes, "G16.2"),
+    case!(a_batch_has_at_most_a_million_entries, "G16.2"),
+    case!(a_refused_batch_changes_nothing, "X1"),
 ];
 
 fn indexes_must_ascend_without_doubles_from_one(subject: &dyn Subject) -> Outcome {

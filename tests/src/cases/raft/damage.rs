@@ -7,18 +7,18 @@ use annals_logs::error::Error;
 use annals_logs::types::{Limits, Mode};
 
 pub(super) const CASES: &[Case] = &[
-    case!(a_damaged_entry_is_named_and_all_others_are_served, "§1.3 a damaged block costs its own items"),
-    case!(a_range_ends_before_a_damaged_entry_and_goes_on_behind_it, "§1.3 answers damaged once"),
-    case!(an_overwritten_entry_is_whole_where_the_old_one_is_damaged, "§1.4 kinds say what is superseded"),
-    case!(damage_names_no_entry_that_was_overwritten, "§1.3", "§1.4 kinds say what is superseded"),
-    case!(never_an_old_vote, "§3 raft-log: hard state", "§1.11 no lost frame can have superseded"),
-    case!(a_later_hard_state_makes_up_for_a_lost_one, "§3 raft-log: hard state", "§1.11"),
-    case!(a_torn_save_leaves_the_hard_state_before, "§1.8 torn tail is not corruption"),
-    case!(a_lost_purge_hides_no_entry_and_no_boundary, "§3 raft-log: purge-boundary", "§1.11"),
-    case!(a_lost_overwrite_is_never_the_entry_before, "§1.11 no lost frame can have superseded"),
-    case!(any_flipped_bit_costs_an_error_at_most, "§5 no error makes a log return wrong data"),
-    case!(damage_of_a_log_that_was_not_closed_is_refused, "§1.8 damage below any promise is refused"),
-    case!(purging_past_the_damage_heals_the_log, "§1.13 removal"),
+    case!(a_damaged_entry_is_named_and_all_others_are_served, "F3.2", "D11.2"),
+    case!(a_range_ends_before_a_damaged_entry_and_goes_on_behind_it, "F3.4"),
+    case!(an_overwritten_entry_is_whole_where_the_old_one_is_damaged, "F4.1"),
+    case!(damage_names_no_entry_that_was_overwritten, "X2"),
+    case!(never_an_old_vote, "R18", "D11.4"),
+    case!(a_later_hard_state_makes_up_for_a_lost_one, "R18", "D11.4"),
+    case!(a_torn_save_leaves_the_hard_state_before, "R18", "D8.1"),
+    case!(a_lost_purge_hides_no_entry_and_no_boundary, "D11.4"),
+    case!(a_lost_overwrite_is_never_the_entry_before, "D11.4"),
+    case!(any_flipped_bit_costs_an_error_at_most, "F2.8"),
+    case!(damage_of_a_log_that_was_not_closed_is_refused, "D8.3", "D11.2"),
+    case!(purging_past_the_damage_heals_the_log, "G13.6"),
 ];
 
 /// Entries in ten batches of ten, then a hard state and a boundary; not closed, all of it durable.

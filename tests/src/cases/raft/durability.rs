@@ -7,19 +7,19 @@ use annals_logs::error::Error;
 use annals_logs::types::Mode;
 
 pub(super) const CASES: &[Case] = &[
-    case!(every_write_has_handed_its_frame_to_the_host, "§1.1 has handed its frame to the host"),
-    case!(sync_makes_everything_durable, "§3 raft-log: sync", "§5 after sync returns"),
-    case!(sync_on_persist_makes_entries_durable, "§3 raft-log: is-write-durable"),
-    case!(without_it_only_a_sync_does, "§3 raft-log: is-write-durable"),
-    case!(is_write_durable_is_honest, "§3 raft-log: is-write-durable", "§2 honesty"),
-    case!(a_begun_sync_covers_the_entries_before_it, "§2 begin-sync → ticket"),
-    case!(a_ticket_of_a_raft_log_may_be_asked_again, "§2 begin-sync → ticket"),
-    case!(calls_are_lost_in_order_only, "§5 skip a record or shorten silently"),
-    case!(a_crash_at_every_call_leaves_all_or_nothing_of_each, "§1.1 atomic", "§3 raft-log"),
-    case!(a_crash_in_recovery_is_recovered_from, "§1.9 what a writing open reports counts as acknowledged"),
-    case!(a_replacement_is_there_as_a_whole_or_not_at_all, "§1.4 truncate-and-append is atomic"),
-    case!(entries_that_a_writing_open_reports_are_durable, "§1.9 counts as acknowledged"),
-    case!(flush_says_whether_the_log_is_open, "§3 raft-log"),
+    case!(every_write_has_handed_its_frame_to_the_host, "F1.4", "F1.5"),
+    case!(sync_makes_everything_durable, "R22"),
+    case!(sync_on_persist_makes_entries_durable, "R21"),
+    case!(without_it_only_a_sync_does, "R21"),
+    case!(is_write_durable_is_honest, "R20"),
+    case!(a_begun_sync_covers_the_entries_before_it, "H15"),
+    case!(a_ticket_of_a_raft_log_may_be_asked_again, "H15"),
+    case!(calls_are_lost_in_order_only, "R22"),
+    case!(a_crash_at_every_call_leaves_all_or_nothing_of_each, "D9.4", "R9", "R13"),
+    case!(a_crash_in_recovery_is_recovered_from, "D9.4"),
+    case!(a_replacement_is_there_as_a_whole_or_not_at_all, "R9", "F4.2"),
+    case!(entries_that_a_writing_open_reports_are_durable, "D9.1"),
+    case!(flush_says_whether_the_log_is_open, "F1.4"),
 ];
 
 fn every_write_has_handed_its_frame_to_the_host(subject: &dyn Subject) -> Outcome {

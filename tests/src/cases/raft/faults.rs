@@ -7,10 +7,10 @@ use annals_logs::error::Error;
 use annals_logs::types::Mode;
 
 pub(super) const CASES: &[Case] = &[
-    case!(a_failed_write_or_sync_closes_the_log, "§1.10 a failed write or sync closes the log"),
-    case!(a_failed_save_is_the_old_hard_state_or_the_new, "§1.10", "§3 raft-log: hard state (atomic)"),
-    case!(a_failed_read_of_an_entry_closes_nothing, "§1.10 a failed read answers storage and closes nothing"),
-    case!(a_full_disk_refuses_entries_and_is_freed_by_a_purge, "§1.10 so that a full disk can be freed"),
+    case!(a_failed_write_or_sync_closes_the_log, "D10.1", "D10.2"),
+    case!(a_failed_save_is_the_old_hard_state_or_the_new, "R18", "D10.2"),
+    case!(a_failed_read_of_an_entry_closes_nothing, "D10.5"),
+    case!(a_full_disk_refuses_entries_and_is_freed_by_a_purge, "D10.4", "D10.6"),
 ];
 
 fn is_closed(log: &dyn RaftSubject) -> Outcome {

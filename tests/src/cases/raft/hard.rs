@@ -6,15 +6,15 @@ use crate::sim::{Crash, CrashPlan, Point};
 use annals_logs::error::{Error, Limit};
 
 pub(super) const CASES: &[Case] = &[
-    case!(a_new_log_has_no_hard_state, "§3 raft-log: hard state (term, vote, opaque bytes)"),
-    case!(the_hard_state_saved_last_is_loaded, "§3 raft-log: hard state (term, vote, opaque bytes)"),
-    case!(the_hard_state_is_durable_when_save_returns, "§3 raft-log: hard state (durable)"),
-    case!(saving_the_hard_state_makes_earlier_calls_durable, "§3 raft-log: hard state (durable)"),
-    case!(the_hard_state_is_the_old_one_or_the_new_one, "§3 raft-log: hard state (atomic)"),
-    case!(no_purge_takes_the_hard_state, "§1.12 removing old segments can never take state with it"),
-    case!(the_hard_state_survives_many_segments, "§1.12 the view's state (hard state)"),
-    case!(many_hard_states_take_little_space, "§1.13 roll"),
-    case!(extra_bytes_are_bounded, "§1.16 bounded"),
+    case!(a_new_log_has_no_hard_state, "R18"),
+    case!(the_hard_state_saved_last_is_loaded, "R18"),
+    case!(the_hard_state_is_durable_when_save_returns, "R18"),
+    case!(saving_the_hard_state_makes_earlier_calls_durable, "R18"),
+    case!(the_hard_state_is_the_old_one_or_the_new_one, "R18"),
+    case!(no_purge_takes_the_hard_state, "R19", "G12.3"),
+    case!(the_hard_state_survives_many_segments, "R19"),
+    case!(many_hard_states_take_little_space, "G13.6"),
+    case!(extra_bytes_are_bounded, "G12.4"),
 ];
 
 fn a_new_log_has_no_hard_state(subject: &dyn Subject) -> Outcome {

@@ -7,20 +7,20 @@ use annals_logs::error::{Error, Token};
 use annals_logs::types::Mode;
 
 pub(super) const CASES: &[Case] = &[
-    case!(modes_say_what_must_exist, "§3 open (create or recover)"),
-    case!(a_raft_log_of_another_kind_is_a_clear_error, "§1.15 opening as another kind is a clear error"),
-    case!(one_writer_at_a_time, "§2 lock: exclusive"),
-    case!(the_segment_size_is_fixed, "§3 changing a fixed option on reopen is a clear error"),
-    case!(a_name_that_breaks_the_rules_is_refused, "§1.16 log name"),
-    case!(after_close_every_call_of_a_raft_log_answers_closed, "§3 close", "§1.10 answer closed"),
-    case!(closing_a_raft_log_makes_everything_durable, "§1.6 close syncs, appends a seal frame, syncs"),
-    case!(a_closed_log_opens_without_repairs, "§1.12 open = newest header + newest frames"),
-    case!(opening_reads_little, "§1.12 opening a cleanly closed log reads at most 1 MiB"),
-    case!(dropping_lets_go_of_the_lock, "§3 Drop"),
-    case!(destroying_a_raft_log_leaves_nothing, "§1.15 destroy"),
-    case!(a_token_proves_that_the_log_is_all_there, "§1.7 a token"),
-    case!(an_older_state_of_the_log_is_refused, "§1.7 a log that was rolled back is refused"),
-    case!(many_logs_of_all_kinds_share_a_storage, "One storage holds many logs of all kinds"),
+    case!(modes_say_what_must_exist, "R1"),
+    case!(a_raft_log_of_another_kind_is_a_clear_error, "G15.7"),
+    case!(one_writer_at_a_time, "H7"),
+    case!(the_segment_size_is_fixed, "R1"),
+    case!(a_name_that_breaks_the_rules_is_refused, "G16.3"),
+    case!(after_close_every_call_of_a_raft_log_answers_closed, "H24"),
+    case!(closing_a_raft_log_makes_everything_durable, "D6.1"),
+    case!(a_closed_log_opens_without_repairs, "D6.1"),
+    case!(opening_reads_little, "G12.1"),
+    case!(dropping_lets_go_of_the_lock, "H25"),
+    case!(destroying_a_raft_log_leaves_nothing, "G15.3"),
+    case!(a_token_proves_that_the_log_is_all_there, "D7.1", "D7.2"),
+    case!(an_older_state_of_the_log_is_refused, "D7.3"),
+    case!(many_logs_of_all_kinds_share_a_storage, "G15.10"),
 ];
 
 fn modes_say_what_must_exist(subject: &dyn Subject) -> Outcome {

@@ -6,25 +6,22 @@ use crate::sim::{Call, Crash, CrashPlan, Fault, Point};
 use annals_logs::types::Mode;
 
 pub(super) const CASES: &[Case] = &[
-    case!(purge_drops_entries_up_to_and_including, "§3 raft-log: purge (up to a log id)"),
-    case!(purge_is_remembered_with_its_term, "§3 raft-log: purge-boundary", "§1.17 boundaries never regress"),
-    case!(purge_of_index_zero_or_below_the_boundary_is_a_no_op, "§3 raft-log: index 0 or below is a no-op"),
-    case!(purge_beyond_the_last_is_allowed, "§3 raft-log: purge beyond last is allowed"),
-    case!(purge_takes_the_term_as_given, "§3 raft-log: purge (up to a log id)"),
-    case!(purge_within_a_gap_keeps_what_follows, "§3 raft-log: purge"),
-    case!(purge_is_durable_when_it_returns, "§3 raft-log: purge durable before anything is removed"),
-    case!(
-        purge_removes_files_only_once_it_is_durable,
-        "§3 raft-log: purge durable before anything is removed"
-    ),
-    case!(purge_gives_space_back, "§1.13 removal"),
-    case!(purge_of_overwritten_entries_keeps_the_rest, "§3 raft-log: purge", "§1.13 removal"),
-    case!(many_purges_of_an_empty_log_take_little_space, "§1.13 roll"),
-    case!(reset_removes_entries_and_boundary, "§3 raft-log: reset (last-index 0 also after reopening)"),
-    case!(reset_keeps_the_hard_state, "§3 raft-log: reset keeps hard state"),
-    case!(reset_is_durable_when_it_returns, "§3 raft-log: reset"),
-    case!(reset_gives_space_back, "§3 raft-log: reset", "§1.13 removal"),
-    case!(after_a_reset_indexes_begin_anew, "§3 raft-log: reset"),
+    case!(purge_drops_entries_up_to_and_including, "R10"),
+    case!(purge_is_remembered_with_its_term, "R10", "G17.1"),
+    case!(purge_of_index_zero_or_below_the_boundary_is_a_no_op, "R11"),
+    case!(purge_beyond_the_last_is_allowed, "R12"),
+    case!(purge_takes_the_term_as_given, "R10"),
+    case!(purge_within_a_gap_keeps_what_follows, "R10"),
+    case!(purge_is_durable_when_it_returns, "R13"),
+    case!(purge_removes_files_only_once_it_is_durable, "R13", "G13.3"),
+    case!(purge_gives_space_back, "G13.6"),
+    case!(purge_of_overwritten_entries_keeps_the_rest, "R10", "G12.3"),
+    case!(many_purges_of_an_empty_log_take_little_space, "G13.6"),
+    case!(reset_removes_entries_and_boundary, "R17"),
+    case!(reset_keeps_the_hard_state, "R17"),
+    case!(reset_is_durable_when_it_returns, "R17"),
+    case!(reset_gives_space_back, "R17", "G13.6"),
+    case!(after_a_reset_indexes_begin_anew, "R17"),
 ];
 
 fn purge_drops_entries_up_to_and_including(subject: &dyn Subject) -> Outcome {

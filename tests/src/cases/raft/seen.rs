@@ -6,10 +6,10 @@ use crate::raft::Entries;
 use crate::sim::{Crash, SizeKept, Survivors};
 
 pub(super) const CASES: &[Case] = &[
-    case!(purging_everything_and_reopening_keeps_the_last_index, "FACTS: last index 0", "§1.17"),
-    case!(overwriting_then_truncating_never_brings_the_old_term_back, "FACTS: the old term is back", "§1.4"),
-    case!(entries_behind_a_torn_tail_do_not_vanish, "FACTS: they vanish at the next open", "§1.9"),
-    case!(an_inverted_range_is_empty, "FACTS: inverted range panics", "§3 raft-log: inverted is empty"),
+    case!(purging_everything_and_reopening_keeps_the_last_index, "R15", "G17.1"),
+    case!(overwriting_then_truncating_never_brings_the_old_term_back, "R24"),
+    case!(entries_behind_a_torn_tail_do_not_vanish, "W5"),
+    case!(an_inverted_range_is_empty, "R6"),
 ];
 
 fn purging_everything_and_reopening_keeps_the_last_index(subject: &dyn Subject) -> Outcome {

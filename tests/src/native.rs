@@ -2,7 +2,8 @@
 
 use crate::sim::SimDisk;
 use crate::subject::{
-    FrameInfo, JournalSubject, LogInfo, Options, ReaderSubject, SegmentInfo, Subject, TicketSubject,
+    EventLogs, FrameInfo, JournalSubject, LogInfo, Options, ReaderSubject, SegmentInfo, Subject,
+    TicketSubject,
 };
 use annals_logs::error::{Damage, Error, Result, Token};
 use annals_logs::journal::{Journal, Replay, SyncTicket};
@@ -13,7 +14,7 @@ use std::rc::Rc;
 
 /// The native library on a disk.
 pub struct Native {
-    disk: SimDisk,
+    pub(crate) disk: SimDisk,
 }
 
 /// A native subject on this disk.
@@ -60,6 +61,9 @@ impl Subject for Native {
             frames.extend(some);
         }
         Ok(frames)
+    }
+    fn events(&self) -> &dyn EventLogs {
+        self
     }
 }
 

@@ -38,6 +38,8 @@ pub mod cache;
 mod convert;
 pub mod environment;
 pub mod error;
+#[allow(dead_code)] // until the other four logs are in
+mod handle;
 pub mod journal;
 pub mod limits;
 pub mod link;

@@ -104,15 +104,14 @@ impl<H: Host> Visit<H> for Info<'_, H> {
     fn visit<V: View + 'static>(self, request: &Request<'_, V>) -> Result<LogInfo> {
         let mut log = RecordLog::<H, V>::open(self.host.clone(), self.name, request)?;
         let facts = log.segment_facts()?;
-        let (next, boundary) = (log.view().next(), log.view().boundary());
         Ok(LogInfo {
             name: self.name.into(),
             kind: V::KIND,
             state: State::Live,
             clean: log.was_clean() && log.damage().is_empty(),
-            items: next - boundary,
-            oldest: (boundary < next).then_some(boundary),
-            next,
+            items: log.view().live(),
+            oldest: log.view().oldest(),
+            next: log.view().next(),
             begun_ms: log.begun_ms(),
             bytes: facts.iter().map(|f| f.bytes).fold(0, u64::saturating_add),
             live_bytes: facts.iter().map(|f| f.live_bytes).fold(0, u64::saturating_add),

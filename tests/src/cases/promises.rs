@@ -6,6 +6,7 @@ use super::{Case, case};
 use crate::sim::{Call, Crash, Fault, SimDisk};
 use crate::subject::{ALL, SEGMENT, Subject};
 use annals_logs::error::{Error, Token};
+use annals_logs::format::HEADER;
 
 pub(super) const CASES: &[Case] = &[
     case!(a_promised_frame_that_looks_torn_is_refused, "§1.8 damage below any promise is refused"),
@@ -109,7 +110,7 @@ fn a_file_that_a_roll_began_is_emptied_before_it_is_used(subject: &dyn Subject) 
         number += 1;
     }
     let left = (SEGMENT - used(subject)?) as usize;
-    append_long(&*journal, number, number + 1, left - 160)?;
+    append_long(&*journal, number, number + 1, left - HEADER - 16 - 16)?;
     number += 1;
     journal.close().fine()?;
     // The next frame begins a segment; make it end where the old bytes begin.
@@ -117,9 +118,9 @@ fn a_file_that_a_roll_began_is_emptied_before_it_is_used(subject: &dyn Subject) 
     append_batch(&*reopen(&*trial)?, number, number + 1)?;
     let next = trial.disk().file_names().pop().ok_or("no file")?;
     let header = trial.frames(&next).fine()?.first().map_or(0, |frame| frame.bytes as usize);
-    let item = vec![7; 512 - header - 136 - 4 - 1];
+    let item = vec![7; 512 - header - HEADER - 4 - 1];
     subject.disk().put_file(&next, 1024);
-    subject.disk().overwrite(&next, 512, &[0xEE; 136]);
+    subject.disk().overwrite(&next, 512, &[0xEE; HEADER]);
     let journal = reopen(subject)?;
     same(journal.append_batch(&[&item]).fine()?, number)?;
     journal.sync().fine()?;

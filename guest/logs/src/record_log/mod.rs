@@ -15,12 +15,15 @@ mod history;
 mod index;
 mod items;
 mod life;
+mod locate;
 mod open;
 mod read;
 mod recovery;
 mod repair;
 mod salvage;
 mod scan;
+#[cfg(test)]
+mod sparse;
 mod survey;
 mod sync;
 mod token;
@@ -54,6 +57,8 @@ use window::Window;
 pub(crate) trait View: Clone {
     /// The kind of log this is a view of.
     const KIND: root::Kind;
+    /// Whether positions leave nothing out and frames supersede nothing but what lies behind them: no `put`.
+    const DENSE: bool;
     /// The state of a log of which nothing is known.
     fn blank() -> Self;
     /// The state saved in these bytes.
@@ -70,6 +75,18 @@ pub(crate) trait View: Clone {
     fn meta(&mut self, change: &[u8]) -> bool;
     /// Damage hides what happened up to here.
     fn skip_to(&mut self, next: u64);
+    /// The most bytes that `save` gives in this state.
+    fn weight(&self) -> u64 {
+        64
+    }
+    /// Number of items that can be read, damaged ones included.
+    fn live(&self) -> u64 {
+        self.next() - self.boundary()
+    }
+    /// The lowest position that can be read.
+    fn oldest(&self) -> Option<u64> {
+        (self.boundary() < self.next()).then(|| self.boundary())
+    }
 }
 
 /// What only a writer has.
@@ -94,6 +111,8 @@ struct Writer<H: Host> {
 struct Waiting {
     ends: Vec<u32>,
     bytes: Vec<u8>,
+    /// Their positions, ascending; empty where they are consecutive.
+    ids: Vec<u64>,
 }
 
 /// An open log.
@@ -126,8 +145,8 @@ pub(crate) struct RecordLog<H: Host, V: View> {
     ended: u64,
     /// What a read-only open found.
     damage: Vec<Damage>,
-    /// Positions that missing files held.
-    lost: Vec<Lost>,
+    /// Numbers of missing files, and positions that they held.
+    lost: Vec<(u64, Lost)>,
     /// Why items may be missing behind the last one that is known.
     cut_short: Option<Damage>,
     clean: bool,
@@ -161,7 +180,10 @@ impl<H: Host, V: View> RecordLog<H, V> {
 
     /// The position that the next append gets.
     pub(crate) fn next(&self) -> u64 {
-        self.history.view.next() + self.waiting.ends.len() as u64
+        match self.waiting.ids.last() {
+            Some(last) => last.saturating_add(1),
+            None => self.history.view.next() + self.waiting.ends.len() as u64,
+        }
     }
 
     /// From now on frames with items are stored compressed where that makes them smaller.

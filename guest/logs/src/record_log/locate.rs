@@ -33,7 +33,7 @@ fn holds(bounds: Bounds, position: u64) -> bool {
 
 impl<H: Host, V: View> RecordLog<H, V> {
     /// The index of a segment.
-    fn index_of(&mut self, segment: u64) -> Result<&Index> {
+    pub(super) fn index_of(&mut self, segment: u64) -> Result<&Index> {
         if segment == self.place.segment { Ok(&self.history.index) } else { Ok(&self.sealed(segment)?.index) }
     }
 

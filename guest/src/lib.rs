@@ -13,6 +13,7 @@ mod convert;
 mod event_log;
 mod host;
 mod journal;
+mod raft_log;
 mod runtime;
 
 mod bindings {

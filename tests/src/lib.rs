@@ -4,6 +4,7 @@
 //! * [`campaign`]: random runs, crash and fault sweeps, bit flips; each from a printed seed.
 //! * [`model`]: the naive journal that knows every answer.
 //! * [`event`]: the event log under test, and its model.
+//! * [`raft`]: the same for Raft logs: trait, native subject, model.
 //! * [`sim`]: the simulated disk under all of them.
 //! * [`subject`]: the traits that stand between these and an implementation; [`native`] is the library itself. The
 //!   component is another subject, in the host's tests. There is no wasmtime here.
@@ -16,6 +17,7 @@ pub mod cases;
 pub mod event;
 pub mod model;
 pub mod native;
+pub mod raft;
 pub mod rng;
 pub mod sim;
 pub mod subject;

@@ -8,6 +8,12 @@ use crate::storage::Host;
 use alloc::vec::Vec;
 
 impl<H: Host, V: View> RecordLog<H, V> {
+    /// The lowest existing position from `from` on, below `below`, of what waits too.
+    pub(crate) fn first_between(&mut self, from: u64, below: u64) -> Result<Option<u64>> {
+        let written = self.first_from(from, below)?;
+        Ok(written.or_else(|| self.first_held(from, below)))
+    }
+
     /// The older segments that reach below `below` and hold no position within the stretches that `kept` names of the
     /// positions given to it.
     pub(crate) fn dead(&mut self, below: u64, kept: &dyn Fn(Bounds) -> Vec<Bounds>) -> Result<Vec<u64>> {

@@ -8,6 +8,7 @@ mod append;
 mod compression;
 mod damage;
 mod durability;
+mod event;
 mod faults;
 mod files;
 mod full_disk;
@@ -71,7 +72,7 @@ pub fn all() -> &'static [Case] {
             full_disk::CASES,
             admin::CASES,
         ];
-        tables.concat()
+        [tables.concat(), event::tables()].concat()
     })
 }
 

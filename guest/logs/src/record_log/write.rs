@@ -14,7 +14,7 @@ use super::{RecordLog, View, failed, place_name, room};
 use crate::error::{Error, Limit, Result, Token};
 use crate::format::frame::{self, FrameHeader, Kind, NONE, Place, Promise};
 use crate::format::segment::{Checkpoint, IndexBody, MAX_RUN, Meta, SegmentHeader};
-use crate::format::{HEADER, frame_len};
+use crate::format::{HEADER, SECTOR, frame_len};
 use crate::storage::{File, Host, StorageError};
 use alloc::{string::String, vec::Vec};
 
@@ -286,7 +286,9 @@ impl<H: Host, V: View> RecordLog<H, V> {
             None => frame::encode(fields, place, tip.offset, parts),
         };
         // In shared mode what a failed write leaves must show where others look.
-        let head = if self.is_shared() { bytes.len().min(AHEAD) } else { bytes.len() };
+        // No sector is written in two steps: half of one would not look like a tear.
+        let ahead = (tip.offset + AHEAD as u64) / SECTOR * SECTOR - tip.offset;
+        let head = if self.is_shared() { bytes.len().min(ahead as usize) } else { bytes.len() };
         let (head, rest) = bytes.split_at(head);
         for (offset, part) in [(tip.offset, head), (tip.offset + head.len() as u64, rest)] {
             if !part.is_empty()

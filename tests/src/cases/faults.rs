@@ -17,6 +17,7 @@ pub(super) const CASES: &[Case] = &[
     case!(a_reader_survives_a_failed_read, "D10.5"),
     case!(an_error_while_recovering_never_cuts, "D8.7"),
     case!(a_failed_open_can_be_repeated, "D10.8"),
+    case!(what_the_storage_knows_to_be_damaged_is_answered_as_damage, "X2"),
     case!(a_failed_creation_can_be_repeated, "D10.8", "G15.1"),
     case!(a_failed_destruction_can_be_repeated, "D10.8", "G15.2"),
     case!(evicted_pages_show_no_wrong_items, "D9.1", "J33"),
@@ -209,6 +210,30 @@ fn a_failed_open_can_be_repeated(subject: &dyn Subject) -> Outcome {
         }
     }
     Ok(())
+}
+
+/// A directory that found a cell damaged could once only say that reading had failed.
+fn what_the_storage_knows_to_be_damaged_is_answered_as_damage(subject: &dyn Subject) -> Outcome {
+    let journal = create(subject)?;
+    append_batch(&*journal, 0, 5)?;
+    journal.close().fine()?;
+    let error = || StorageError::Damaged("half of it is missing".into());
+    for kind in [Call::ReadCell, Call::Read] {
+        let side = fork(subject);
+        side.disk().inject(Fault::next(kind).answering(error()).forever());
+        let before = side.disk().hash();
+        match side.open(LOG, &options(Mode::Open)).map(|_| ()) {
+            Err(Error::Damaged(damage)) => {
+                ensure!(damage.what.contains("half of it is missing") && damage.file.contains(LOG), "{damage:?}");
+            }
+            other => return Err(format!("{kind:?}: {other:?}")),
+        }
+        same(side.disk().hash(), before)?;
+    }
+    let side = fork(subject);
+    side.disk().inject(Fault::next(Call::ReadCell).answering(error()).forever());
+    let journal = side.open(LOG, &options(Mode::ReadOnly)).fine()?;
+    holds(&*journal, &holding(0, 5))
 }
 
 fn a_failed_creation_can_be_repeated(subject: &dyn Subject) -> Outcome {

@@ -16,6 +16,7 @@ mod index;
 mod items;
 mod life;
 mod open;
+mod part;
 mod read;
 mod recovery;
 mod repair;
@@ -30,8 +31,9 @@ mod window;
 mod write;
 
 pub(crate) use frames::FrameList;
-pub(crate) use life::{destroy, logs, root_of};
+pub(crate) use life::{ROOT_WAIT_MS, check_name, destroy, destroy_unless, lock_root, logs, root_of};
 pub(crate) use open::{Create, Request};
+pub(crate) use part::{lock, next_generation, parts, remove_part, side_cells};
 pub(crate) use read::Lane;
 pub(crate) use sync::Ticket;
 pub(crate) use window::room;

@@ -13,6 +13,7 @@ mod change_log;
 mod convert;
 mod host;
 mod journal;
+mod raft_log;
 mod runtime;
 
 mod bindings {

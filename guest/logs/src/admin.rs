@@ -2,15 +2,17 @@
 //!
 //! The kind is found in the root cell; everything else is the record log's knowledge.
 
+use crate::change_log;
 use crate::error::{Damage, Error, Result, Token};
 use crate::format::frame::{FrameHeader, Place};
 use crate::format::names::FileName;
 use crate::format::root::{Kind, State};
+use crate::journal;
+use crate::raft_log;
 use crate::record_log::verify::Verify;
 use crate::record_log::{self, FrameList, RecordLog, Request, View, root_of};
 use crate::storage::Host;
 use crate::types::Limits;
-use crate::{change_log, journal};
 use alloc::{boxed::Box, string::String, vec::Vec};
 
 /// One log at a glance; `wit/admin.wit` says what each field means.
@@ -80,6 +82,7 @@ trait Visit<H: Host> {
 fn visit<H: Host, T: Visit<H>>(kind: Kind, visit: T) -> Result<T::Out> {
     match kind {
         Kind::Journal => visit.visit(&journal::look()),
+        Kind::RaftLog => visit.visit(&raft_log::look()),
         other => Err(Error::OtherKind(other.name().into())),
     }
 }
@@ -104,15 +107,21 @@ impl<H: Host> Visit<H> for Info<'_, H> {
     fn visit<V: View + 'static>(self, request: &Request<'_, V>) -> Result<LogInfo> {
         let mut log = RecordLog::<H, V>::open(self.host.clone(), self.name, request)?;
         let facts = log.segment_facts()?;
-        let (next, boundary) = (log.view().next(), log.view().boundary());
+        let (mut items, mut oldest) = (log.view().live(), log.view().oldest());
+        if !log.view().counts() {
+            let (start, end) = (log.view().boundary(), log.view().next());
+            // In a damaged log that is at least how many there may be.
+            items = log.count_between(start, end).unwrap_or(items);
+            oldest = log.first_from(start, end).unwrap_or(oldest);
+        }
         Ok(LogInfo {
             name: self.name.into(),
             kind: V::KIND,
             state: State::Live,
             clean: log.was_clean() && log.damage().is_empty(),
-            items: next - boundary,
-            oldest: (boundary < next).then_some(boundary),
-            next,
+            items,
+            oldest,
+            next: log.view().next(),
             begun_ms: log.begun_ms(),
             bytes: facts.iter().map(|f| f.bytes).fold(0, u64::saturating_add),
             live_bytes: facts.iter().map(|f| f.live_bytes).fold(0, u64::saturating_add),

@@ -275,7 +275,7 @@ impl<H: Host> ChangeLog<H> {
         }
         let cell_name = names::instance(&self.name, &self.instance, self.epoch());
         let found = self.host.read_cell(&cell_name);
-        match found.map_err(|e| cell::cell_failed("reading", &cell_name, e))? {
+        match found.map_err(|e| record_log::failed("reading cell", &cell_name, e))? {
             Some(found) if self.is_own(&found)? => {
                 self.own()?.version = found.version;
                 Ok(())
@@ -325,7 +325,7 @@ impl<H: Host> ChangeLog<H> {
         parts.extend(items.iter().flat_map(|item| item.iter().copied()));
         let log = self.log()?;
         let (first, count) = (log.view().next(), items.len() as u32);
-        log.write_frame(&NewFrame { kind: Kind::Append, first, count, parts: &parts, kept })?;
+        log.write_frame(&NewFrame { kind: Kind::Append, first, count, ids: None, parts: &parts, kept })?;
         let segment = log.segment();
         self.own()?.space.wrote(segment, first, (list.len() + end) as u64);
         Ok(())

@@ -18,6 +18,7 @@ pub mod error;
 pub mod format;
 pub mod journal;
 mod limits;
+pub mod raft_log;
 mod record_log;
 pub mod storage;
 pub mod types;

@@ -6,8 +6,8 @@ use crate::error::{Damage, Error, Result};
 use crate::format::instance::{Claimer, Found, Instance, Life};
 use crate::format::names;
 use crate::format::root::RootError;
-use crate::record_log::side_cells;
-use crate::storage::{Cell, Host, StorageError, Swap};
+use crate::record_log::{failed, side_cells};
+use crate::storage::{Cell, Host, Swap};
 use alloc::{format, string::String, vec::Vec};
 
 /// The cell of an instance, and what it says; the damage if that cannot be told.
@@ -17,14 +17,6 @@ pub(super) struct Seen {
     pub(super) epoch: u64,
     pub(super) version: u64,
     pub(super) says: core::result::Result<Instance, Damage>,
-}
-
-pub(super) fn cell_failed(what: &str, cell: &str, error: StorageError) -> Error {
-    match error {
-        StorageError::OutOfSpace => Error::OutOfSpace,
-        StorageError::Io(why) => Error::Storage(format!("{what} cell {cell}: {why}")),
-        other => Error::Storage(format!("{what} cell {cell}: {other:?}")),
-    }
 }
 
 /// What a cell of the log with this id says. One that is not understood is damaged, and nobody touches it.
@@ -52,10 +44,16 @@ pub(super) fn look<H: Host>(
     epoch: u64,
 ) -> Result<Option<Seen>> {
     let cell_name = names::instance(name, instance, epoch);
-    let cell = host.read_cell(&cell_name).map_err(|e| cell_failed("reading", &cell_name, e))?;
-    let Some(cell) = cell else { return Ok(None) };
-    let says = decode(log, &cell_name, &cell);
-    Ok(Some(Seen { instance: instance.into(), epoch, version: cell.version, says }))
+    let (version, says) = match host.read_cell(&cell_name) {
+        Ok(None) => return Ok(None),
+        Ok(Some(cell)) => (cell.version, decode(log, &cell_name, &cell)),
+        // What the storage knows to be damaged is as good as one that is not understood.
+        Err(error) => match failed("reading cell", &cell_name, error) {
+            Error::Damaged(damage) => (0, Err(damage)),
+            error => return Err(error),
+        },
+    };
+    Ok(Some(Seen { instance: instance.into(), epoch, version, says }))
 }
 
 /// Names and epochs of all instances that have a cell, by name and then epoch.
@@ -87,7 +85,7 @@ pub(super) fn swap<H: Host>(
 ) -> Result<Swap> {
     let cell_name = names::instance(name, instance, epoch);
     let value = says.map(|says| says.encode(&cell_name));
-    host.swap_cell(&cell_name, expected, value.as_deref()).map_err(|e| cell_failed("swapping", &cell_name, e))
+    host.swap_cell(&cell_name, expected, value.as_deref()).map_err(|e| failed("swapping cell", &cell_name, e))
 }
 
 impl Seen {

@@ -19,6 +19,7 @@ pub(super) struct Moved(pub(super) u64);
 
 impl View for State {
     const KIND: root::Kind = root::Kind::ChangeLog;
+    const DENSE: bool = true;
 
     fn blank() -> Self {
         State::default()
@@ -46,7 +47,7 @@ impl View for State {
     fn items(&mut self, frame: &FrameHeader) -> bool {
         let fits = frame.kind == Kind::Append && frame.first == self.size;
         if fits {
-            self.size = frame.next();
+            self.size = frame.end;
         }
         fits
     }

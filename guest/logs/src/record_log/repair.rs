@@ -112,11 +112,11 @@ impl<H: Host, V: View> RecordLog<H, V> {
     /// Older segments that a rewind left without anything that can be read.
     pub(super) fn dead_by_rewind(&mut self) -> Result<Vec<u64>> {
         let began = V::restore(&self.history.header.options, &self.history.header.checkpoint.view);
-        let floor = self.history.index.floor;
+        let cut = self.history.index.cut;
         let mut dead = Vec::new();
-        if began.is_some_and(|view| floor < view.next()) {
+        if began.is_some_and(|view| cut < view.next()) {
             for number in self.older.clone().into_iter().rev() {
-                if self.floor(number)? < floor {
+                if self.floor(number)? < cut {
                     break;
                 }
                 dead.push(number);

@@ -158,10 +158,18 @@ impl<H: Host, V: View> RecordLog<H, V> {
     /// Works out which positions missing segments held: from the end of the one before, or what they may have superseded
     /// of it, to the floor of the one behind.
     fn lose_segments(&mut self, gone: SegmentRange) -> Result<()> {
-        let end = self.owned_below(gone.last)?;
         let after = self.after(gone.last)?;
+        let end = match &after {
+            _ if V::DENSE => self.owned_below(gone.last)?,
+            Some(after) => after.next,
+            None => self.view().next(),
+        };
         let start = match after {
-            Some(after) if gone.first == gone.last && self.older.first().is_some_and(|n| *n < gone.first) => {
+            Some(after)
+                if V::DENSE
+                    && gone.first == gone.last
+                    && self.older.first().is_some_and(|n| *n < gone.first) =>
+            {
                 after.low.min(self.before(gone.first, 8)?.view.next())
             }
             // Nothing older, or a lost header that would tell what was superseded.
@@ -176,7 +184,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
         };
         self.damage.retain(|d| d.file != file);
         self.damage.push(damage.clone());
-        self.lost.push(Lost { bounds, damage });
+        self.lost.push((gone.last, Lost { bounds, damage }));
         Ok(())
     }
 }

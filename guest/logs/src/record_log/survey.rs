@@ -59,6 +59,8 @@ pub(super) struct Survey<V> {
     gap: Option<Gap>,
     /// The state was guessed; the next checkpoint tells it.
     blank: bool,
+    /// The last frame changed the state in a way that is lost.
+    blind: bool,
 }
 
 impl<V: View> Survey<V> {
@@ -81,6 +83,7 @@ impl<V: View> Survey<V> {
             after,
             gap,
             blank: false,
+            blind: false,
         };
         match scanner.frame_at(0)? {
             Ok(frame) => {
@@ -178,7 +181,7 @@ impl<V: View> Survey<V> {
         };
         match FrameItems::open(&mut source, bad.offset, header.clone())? {
             Err(_) => {
-                let lost = (header.count > 0).then(|| (header.first, Some(header.next())));
+                let lost = (header.count > 0).then(|| (header.first, Some(header.end)));
                 self.report(scanner, offset, lost, bad.what);
             }
             Ok(items) => {
@@ -191,8 +194,8 @@ impl<V: View> Survey<V> {
                     for stretch in stretches {
                         // Neighbouring blocks may cost the same items.
                         if !named.contains(&stretch) {
-                            let lost = (header.first + stretch.start, Some(header.first + stretch.end));
-                            self.report(scanner, part.start, Some(lost), bad.what);
+                            let span = items.span(&mut source, &stretch)?;
+                            self.report(scanner, part.start, Some((span.start, Some(span.end))), bad.what);
                             named.push(stretch);
                         }
                     }
@@ -230,22 +233,18 @@ impl<V: View> Survey<V> {
             let view = V::restore(&history.header.options, &body.checkpoint.view)?;
             Some((view, body.checkpoint.retained))
         });
-        let behind = match &restored {
-            Some((view, _)) => view.next(),
-            None if frame.kind.has_items() => frame.first,
-            None => {
-                // It tells neither the size nor what is missing: the next one may.
-                history.moved(frame, self.offset);
-                return;
-            }
-        };
+        // What a truncation is about to supersede need not be known.
+        let behind = if frame.kind == Kind::Truncate { frame.first.min(frame.before) } else { frame.before };
         let lowest = if frame.low == NONE { history.view.next() } else { frame.low.min(history.view.next()) };
         let (offset, what) = (gap.offset, gap.what);
         let lost = (lowest < behind).then_some((lowest, Some(behind)));
         self.gap = None;
         self.lose(scanner, lowest, behind, offset, lost, what);
-        if let (Some(history), Some((view, retained))) = (self.history.as_mut(), restored) {
+        let Some(history) = self.history.as_mut() else { return };
+        if let Some((view, retained)) = restored {
             (history.view, history.retained) = (view, retained);
+        } else if history.view.next() != frame.before {
+            history.view.skip_to(frame.before);
         }
     }
 
@@ -283,13 +282,23 @@ impl<V: View> Survey<V> {
         {
             (history.view, self.blank) = (view, false);
         }
+        if core::mem::take(&mut self.blind) && history.follows(header) {
+            history.view.skip_to(header.before);
+        }
+        self.blind = header.kind == Kind::Meta && payload.is_none();
         if !bridged && !history.follows(header) {
             // Of another history of this log: what stood here is lost, and what stands here is not to be served.
             self.gap = Some(Gap { offset, what: "a frame does not continue the one before" });
         } else if !history.apply(header, offset, payload) {
             history.moved(header, offset);
-            let lost = (header.count > 0).then(|| (header.first, Some(header.next())));
+            let lost = (header.count > 0).then(|| (header.first, Some(header.end)));
             self.report(scanner, offset, lost, "a frame makes no sense where it stands");
+        } else if header.scattered()
+            && payload.is_none()
+            && let Some(damage) = self.damage.last()
+        {
+            // Which of them it superseded is lost.
+            history.index.lose_between(Bounds { start: header.first, end: header.end }, damage.clone());
         }
     }
 
@@ -343,7 +352,7 @@ impl<V: View> Survey<V> {
         match header.kind {
             kind if kind.has_items() => {
                 let lost = (header.count > 0).then_some((header.first, None));
-                self.lose(scanner, header.first, header.next(), offset, lost, what);
+                self.lose(scanner, header.first, header.end, offset, lost, what);
             }
             Kind::Meta => self.report(scanner, offset, None, what),
             _ => self.report(scanner, offset, None, what),

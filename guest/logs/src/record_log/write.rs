@@ -39,9 +39,27 @@ pub(crate) struct NewFrame<'a> {
     pub(crate) kind: Kind,
     pub(crate) first: u64,
     pub(crate) count: u32,
+    /// The positions, ascending, unless they are consecutive.
+    pub(crate) ids: Option<&'a [u64]>,
+    /// Of items: where they end, as little-endian `u32`s; then the items.
     pub(crate) parts: &'a [&'a [u8]],
     /// It may use the space that is kept back.
     pub(crate) kept: bool,
+}
+
+impl NewFrame<'_> {
+    /// The positions, if they are not consecutive.
+    fn listed(&self) -> Option<&[u64]> {
+        self.ids.filter(|ids| self.end() - self.first != ids.len() as u64)
+    }
+
+    /// The position behind the last one.
+    fn end(&self) -> u64 {
+        match self.ids.and_then(<[u64]>::last) {
+            Some(last) => last.saturating_add(1),
+            None => self.first.saturating_add(u64::from(self.count)),
+        }
+    }
 }
 
 impl<F: File, V: View> SegmentFile<F, V> {
@@ -68,6 +86,7 @@ impl<F: File, V: View> SegmentFile<F, V> {
         let fields = FrameHeader {
             epoch_start: true,
             epoch,
+            before: create.view.next(),
             promise: Promise { segment: place.segment, offset: 0, number: 1 },
             ..fields(Kind::Header, 0, place.log)
         };
@@ -130,8 +149,10 @@ fn fields(kind: Kind, number: u64, previous: u128) -> FrameHeader {
         epoch_start: false,
         number: number + 1,
         epoch: 0,
+        listed: false,
         first: 0,
         end: 0,
+        before: 0,
         low: NONE,
         count: 0,
         body: 0,
@@ -178,7 +199,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
     /// Space that must stay free behind every ordinary frame: for frames that prune, finish a segment, seal the log.
     fn kept_back(&self) -> u64 {
         let (retained, runs) = (self.history.retained.len() as u64, self.history.index.runs.len() as u64);
-        let index = HEADER as u64 + 512 + 24 * retained + MAX_RUN * (1 + runs);
+        let index = HEADER as u64 + 512 + self.history.view.weight() + 24 * retained + MAX_RUN * (1 + runs);
         SPARE + 3 * index
     }
 
@@ -207,7 +228,8 @@ impl<H: Host, V: View> RecordLog<H, V> {
     /// Writes a frame. When this returns, the host has it.
     pub(crate) fn write_frame(&mut self, new: &NewFrame<'_>) -> Result<()> {
         self.check_writable()?;
-        let payload: u64 = new.parts.iter().map(|p| p.len() as u64).sum();
+        let ids = new.listed().map_or(0, |ids| 8 * ids.len() as u64);
+        let payload: u64 = new.parts.iter().map(|p| p.len() as u64).sum::<u64>() + ids;
         let len = frame_len(payload + 8 * crate::format::blocks(payload));
         if !new.kept {
             let full = self.history.tip.offset + len > self.history.header.segment_bytes
@@ -222,24 +244,38 @@ impl<H: Host, V: View> RecordLog<H, V> {
 
     /// Writes a frame for which there is space.
     fn put(&mut self, new: &NewFrame<'_>) -> Result<()> {
-        let (tip, place) = (self.history.tip.clone(), self.place);
+        let (tip, place, before) = (self.history.tip.clone(), self.place, self.history.view.next());
         let writer = self.writer()?;
         let mut fields = FrameHeader {
             epoch_start: writer.epoch_starts,
             epoch: writer.epoch,
+            listed: new.listed().is_some(),
             first: new.first,
+            end: new.end(),
             count: new.count,
             promise: writer.durable,
+            low: tip.low,
+            before,
             ..fields(new.kind, tip.number, tip.chain)
         };
-        fields.low = tip.low.min(fields.supersedes());
-        let packed = if self.compress && new.kind.has_items() { pack(new.parts)? } else { None };
+        let mut list: Vec<u8>;
+        let mut parts = new.parts;
+        let mut listed: Vec<&[u8]> = Vec::new();
+        if let (Some(ids), Some((ends, items))) = (new.listed(), new.parts.split_first()) {
+            list = room(8 * ids.len())?;
+            list.extend(ids.iter().flat_map(|id| id.to_le_bytes()));
+            listed.extend([ends, &list[..]]);
+            listed.extend(items);
+            parts = &listed;
+        }
+        let pack_it = self.compress && new.kind.has_items() && !fields.scattered();
+        let packed = if pack_it { pack(parts)? } else { None };
         let (header, bytes) = match &packed {
             Some((packed, decoded)) => {
                 (fields.codec, fields.decoded) = (frame::LZ4, *decoded);
                 frame::encode(fields, place, tip.offset, &[packed])
             }
-            None => frame::encode(fields, place, tip.offset, new.parts),
+            None => frame::encode(fields, place, tip.offset, parts),
         };
         if let Err(error) = self.file()?.write(tip.offset, &bytes) {
             return self.broken("writing", error);
@@ -251,14 +287,15 @@ impl<H: Host, V: View> RecordLog<H, V> {
             writer.epoch_starts = false;
             writer.fill = writer.fill.max(tip.offset + bytes.len() as u64);
         }
-        let first_part = new.parts.first().copied().unwrap_or(&[]);
-        let payload = (!header.kind.has_items()).then_some(first_part);
-        if !self.history.apply(&header, tip.offset, payload) {
+        // Where its items are, or all of it.
+        let lists = if header.scattered() { parts.get(..2).unwrap_or(&[]).concat() } else { Vec::new() };
+        let payload = if header.scattered() { &lists } else { new.parts.first().copied().unwrap_or(&[]) };
+        if !self.history.apply(&header, tip.offset, Some(payload)) {
             // A frame that its own writer does not understand: a defect here. Nothing more may be written.
             self.shut();
             return Err(Error::Other("a frame was written that makes no sense".into()));
         }
-        if header.kind == Kind::Truncate {
+        if header.supersedes() != NONE {
             self.cursor = None;
         }
         Ok(())
@@ -273,13 +310,14 @@ impl<H: Host, V: View> RecordLog<H, V> {
         let body = IndexBody {
             checkpoint: self.checkpoint(self.older.iter().copied()),
             floor: self.history.index.floor,
+            cut: self.history.index.cut,
             first_number: self.history.index.first_number,
             runs: self.history.index.runs.clone(),
         };
         let payload = body.encode(self.place, self.history.tip.offset, kind);
         let len = frame_len(payload.len() as u64 + 8 * crate::format::blocks(payload.len() as u64));
         self.claim(len, true)?;
-        self.put(&NewFrame { kind, first: 0, count: 0, parts: &[&payload], kept: true })
+        self.put(&NewFrame { kind, first: 0, count: 0, ids: None, parts: &[&payload], kept: true })
     }
 
     /// Begins the next segment. If there is no space for it, nothing is changed.
@@ -317,6 +355,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
         let fields = FrameHeader {
             epoch: self.history.tip.epoch,
             low: self.history.tip.low,
+            before: self.history.view.next(),
             promise: self.history.tip.address(),
             ..fields(Kind::Header, self.history.tip.number, self.history.tip.chain)
         };
@@ -372,23 +411,44 @@ impl<H: Host, V: View> RecordLog<H, V> {
 
     /// Writes a change of the view, durable when this returns, and gives up the older segments below `keep`.
     pub(crate) fn write_meta(&mut self, change: Vec<u8>, keep: Option<u64>) -> Result<()> {
+        let below = |n: &&u64| keep.is_some_and(|keep| **n < keep);
+        let gone = self.older.iter().filter(below).copied().collect();
+        self.write_meta_without(change, gone)
+    }
+
+    /// Writes a change of the view, durable when this returns, and gives up these older segments.
+    pub(crate) fn write_meta_without(&mut self, change: Vec<u8>, mut gone: Vec<u64>) -> Result<()> {
         self.check_writable()?;
-        let mut gone = self.writer()?.dying.clone();
-        gone.extend(self.older.iter().filter(|n| keep.is_some_and(|keep| **n < keep)));
+        gone.extend(&self.writer()?.dying);
         gone.sort_unstable();
         let payload = Meta { view: change, removed: ranges(gone.iter().copied()) }.encode();
-        self.write_frame(&NewFrame { kind: Kind::Meta, first: 0, count: 0, parts: &[&payload], kept: true })?;
+        self.write_frame(&NewFrame {
+            kind: Kind::Meta,
+            first: 0,
+            count: 0,
+            ids: None,
+            parts: &[&payload],
+            kept: true,
+        })?;
         self.sync_frames()?;
         self.writer()?.dying.clear();
         self.older.retain(|n| gone.binary_search(n).is_err());
         self.remove_segments(&gone)
     }
 
-    /// Takes note of older segments that a truncation left with nothing: they go with the next checkpoint.
+    /// Writes a change of the view that frees nothing, so not into the space that is kept back. Durable when this returns.
+    pub(crate) fn write_change(&mut self, change: Vec<u8>) -> Result<()> {
+        let payload = Meta { view: change, removed: Vec::new() }.encode();
+        let (kind, ids) = (Kind::Meta, None);
+        self.write_frame(&NewFrame { kind, first: 0, count: 0, ids, parts: &[&payload], kept: false })?;
+        self.sync_frames().map(drop)
+    }
+
+    /// Takes note of older segments that hold nothing, be it that they were truncated: they go with the next checkpoint.
     pub(crate) fn bury(&mut self) -> Result<()> {
-        let floor = self.history.index.floor;
+        let cut = self.history.index.cut;
         while let Some(&number) = self.older.last() {
-            if self.floor(number)? < floor {
+            if self.floor(number)? < cut {
                 break;
             }
             self.older.pop();

@@ -13,6 +13,7 @@
 
 pub mod campaign;
 pub mod cases;
+pub mod change_log;
 pub mod model;
 pub mod native;
 pub mod raft;

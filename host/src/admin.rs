@@ -160,7 +160,7 @@ pub struct FrameInfo {
     pub offset: u64,
     /// Its number.
     pub number: u64,
-    /// One of: header, append, put, truncate, replace, meta, index, footer, seal.
+    /// One of: header, append, put, truncate, meta, footer, seal.
     pub kind: String,
     /// Position of its first item.
     pub first: u64,

@@ -22,11 +22,10 @@ mod inner;
 mod items;
 mod options;
 mod replay;
-mod ticket;
 
+pub use crate::handle::SyncTicket;
 pub use appender::Appender;
 pub use handle::Journal;
 pub use items::ItemStream;
 pub use options::Options;
 pub use replay::Replay;
-pub use ticket::SyncTicket;

@@ -33,11 +33,14 @@
 //! [`COMPONENT`] (the component itself).
 
 pub mod admin;
+pub mod app;
 pub mod bindings;
 pub mod cache;
 mod convert;
 pub mod environment;
 pub mod error;
+#[allow(dead_code)] // until the other four logs are in
+mod handle;
 pub mod journal;
 pub mod limits;
 pub mod link;

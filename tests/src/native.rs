@@ -2,20 +2,23 @@
 
 mod snapshot;
 
+use crate::change_log::{self, ChangeLogSubject};
+use crate::raft::{self, RaftSubject};
 use crate::sim::SimDisk;
 use crate::subject::{
-    FrameInfo, JournalSubject, LogInfo, Options, ReaderSubject, SegmentInfo, Subject, TicketSubject,
+    EventLogs, FrameInfo, JournalSubject, LogInfo, Options, ReaderSubject, SegmentInfo, Subject,
+    TicketSubject,
 };
 use annals_logs::error::{Damage, Error, Result, Token};
 use annals_logs::journal::{Journal, Replay, SyncTicket};
 use annals_logs::types::{Batch, Items, Limits};
-use annals_logs::{admin, journal};
+use annals_logs::{admin, journal, raft_log};
 use std::cell::RefCell;
 use std::rc::Rc;
 
 /// The native library on a disk.
 pub struct Native {
-    disk: SimDisk,
+    pub(crate) disk: SimDisk,
 }
 
 /// A native subject on this disk.
@@ -36,6 +39,25 @@ impl Subject for Native {
     }
     fn destroy(&self, name: &str) -> Result<()> {
         journal::destroy(&self.disk, name)
+    }
+    fn open_raft(&self, name: &str, options: &raft::Options) -> Result<Box<dyn RaftSubject>> {
+        raft::native::open(&self.disk, name, options)
+    }
+    fn destroy_raft(&self, name: &str) -> Result<()> {
+        raft_log::destroy(&self.disk, name)
+    }
+    fn open_change_log(
+        &self,
+        name: &str,
+        options: &change_log::Options,
+    ) -> Result<Box<dyn ChangeLogSubject>> {
+        change_log::native::open(&self.disk, name, options)
+    }
+    fn change_log_instances(&self, name: &str) -> Result<Vec<change_log::InstanceInfo>> {
+        annals_logs::change_log::instances(&self.disk, name)
+    }
+    fn destroy_change_log(&self, name: &str) -> Result<()> {
+        annals_logs::change_log::destroy(&self.disk, name)
     }
     fn snapshots(&self) -> &dyn crate::subject::snapshot::Snapshots {
         self
@@ -65,6 +87,9 @@ impl Subject for Native {
             frames.extend(some);
         }
         Ok(frames)
+    }
+    fn events(&self) -> &dyn EventLogs {
+        self
     }
 }
 

@@ -178,7 +178,14 @@ impl<H: Host> Journal<H> {
         let first = self.log.next();
         check_room(first, u64::from(count))?;
         self.log.flush()?;
-        self.log.write_frame(&NewFrame { kind: Kind::Append, first, count, parts, kept: false })?;
+        self.log.write_frame(&NewFrame {
+            kind: Kind::Append,
+            first,
+            count,
+            ids: None,
+            parts,
+            kept: false,
+        })?;
         if self.ends_section(first, u64::from(count)) {
             self.log.sync_frames()?;
         }
@@ -383,6 +390,7 @@ impl<H: Host> Journal<H> {
             kind: Kind::Truncate,
             first: size,
             count: 0,
+            ids: None,
             parts: &[],
             kept: false,
         })?;

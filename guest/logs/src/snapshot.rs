@@ -206,6 +206,7 @@ impl<H: Host> Snapshot<H> {
             kind,
             first,
             count: count as u32 + 1,
+            ids: None,
             parts: &parts,
             kept: false,
         })?;

@@ -7,13 +7,14 @@
 
 use std::path::PathBuf;
 
-use annals::{Journal, Token, journal::Options};
+use annals::{Error, Journal, Token, journal::Options};
+use anyhow::bail;
 use clap::{Args, value_parser};
 
 use super::{
     Outcome, Place,
+    args::{Writing, log_name, size},
     input::{Format, Input, Source},
-    journal::{Writing, log_name},
     output::{Count, Output},
 };
 
@@ -97,7 +98,15 @@ pub(crate) fn run(place: &Place, append: &Append, out: &mut Output) -> anyhow::R
     if let Some(position) = append.start_at {
         options = options.start_at(position);
     }
-    let journal = place.journal(place.made()?, &append.log, &options)?;
+    let storage = place.made()?;
+    let journal = match place.runtime.journal(storage.clone(), &append.log, &options) {
+        Err(Error::Exists) => bail!(
+            "cannot open log '{}': it holds items already, so it cannot start anywhere else; leave out --start-at, or \
+             choose another name",
+            append.log
+        ),
+        opened => opened.map_err(|error| place.told(&storage, "open", &append.log, error))?,
+    };
     out.start_progress("appending", input.bytes);
     let mut job = Job { place, log: &append.log, journal: &journal, sync_every: append.sync_every };
     let appended = job.run(&mut input, out)?;
@@ -200,33 +209,6 @@ impl Job<'_> {
                 appended.durable = appended.next;
                 unsynced = 0;
             }
-        }
-    }
-}
-
-/// A number of bytes, with or without a unit.
-fn size(text: &str) -> Result<u64, String> {
-    let (number, shift) = [("KiB", 10), ("MiB", 20), ("GiB", 30)]
-        .iter()
-        .find_map(|&(unit, shift)| Some((text.strip_suffix(unit)?, shift)))
-        .unwrap_or((text, 0));
-    let number: Option<u64> = number.trim_end().parse().ok();
-    number
-        .and_then(|number| number.checked_mul(1 << shift))
-        .ok_or_else(|| "a number of bytes is wanted, such as 1000000, 64KiB or 16MiB".to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_take_binary_units_and_nothing_else() {
-        assert_eq!(size("1000"), Ok(1000));
-        assert_eq!(size("64KiB"), Ok(65_536));
-        assert_eq!(size("1 GiB"), Ok(1 << 30));
-        for bad in ["", "KiB", "-1", "1kB", "1.5MiB", "99999999999GiB"] {
-            assert!(size(bad).is_err(), "{bad}");
         }
     }
 }

@@ -12,9 +12,9 @@ use clap::Args;
 use super::{
     Outcome, Place,
     append::Making,
+    args::{Expecting, log_name},
     failure,
     input::{BATCH_BYTES, BATCH_ITEMS},
-    journal::{Expecting, log_name},
     output::{Bytes, Count, Output},
 };
 

@@ -29,19 +29,15 @@ pub(crate) fn told(doing: &str, dir: &Path, error: Error) -> anyhow::Error {
              --lock-wait MS to wait here"
             .to_owned(),
         Error::Damaged(damage) => format!(
-            "{}; nothing was changed. '{verify}' shows all damage, 'journal replay' prints what is intact; restore \
-             the directory from a copy",
+            "{}; nothing was changed. '{verify}' shows all damage, commands that only read print what is \
+             intact; restore the directory from a copy",
             place(damage)
         ),
         Error::RolledBack(last) => format!(
             "it does not contain the expected token: it was rolled back, shortened or swapped (its last token is \
              {last}); restore the directory from a copy, or leave out --expect-token to accept what is there"
         ),
-        Error::Exists => {
-            "it holds items already, so it cannot start anywhere else; leave out --start-at, or choose \
-             another name"
-                .to_owned()
-        }
+        Error::Exists => "there is one of that name; choose another name".to_owned(),
         Error::Closed => "it was closed by an earlier failure; start the command again".to_owned(),
         Error::Trap(cause) | Error::Setup(cause) => format!("{error} ({cause:?})"),
         _ => error.to_string(),

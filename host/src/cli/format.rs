@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use clap::ValueEnum;
-use serde_json::json;
+use serde_json::{Map, Value};
 
 /// How items are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -23,6 +23,11 @@ pub(crate) enum Format {
 impl Format {
     /// Adds the item at `position` to what is printed.
     pub(crate) fn put(self, position: u64, item: &[u8], printed: &mut Vec<u8>) {
+        self.put_with(&[("position", position.into())], item, printed);
+    }
+
+    /// Adds an item to what is printed; in JSON, behind these fields.
+    pub(crate) fn put_with(self, fields: &[(&str, Value)], item: &[u8], printed: &mut Vec<u8>) {
         match self {
             Format::Lines => {
                 printed.extend_from_slice(item);
@@ -30,11 +35,10 @@ impl Format {
             }
             Format::Raw => printed.extend_from_slice(item),
             Format::Json => {
-                let value = match std::str::from_utf8(item) {
-                    Ok(text) => json!({ "position": position, "text": text }),
-                    Err(_) => json!({ "position": position, "hex": hex(item) }),
-                };
-                printed.extend_from_slice(format!("{value}\n").as_bytes());
+                let mut object = Map::new();
+                object.extend(fields.iter().map(|(key, value)| ((*key).to_owned(), value.clone())));
+                put_bytes(&mut object, "", item);
+                printed.extend_from_slice(format!("{}\n", Value::Object(object)).as_bytes());
             }
             Format::Hex => {
                 printed.extend_from_slice(hex(item).as_bytes());
@@ -49,7 +53,17 @@ impl Format {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Bytes in a JSON object: `PREFIXtext` where they are UTF-8, else `PREFIXhex`.
+pub(crate) fn put_bytes(object: &mut Map<String, Value>, prefix: &str, bytes: &[u8]) {
+    let (name, text) = match std::str::from_utf8(bytes) {
+        Ok(text) => ("text", text.to_owned()),
+        Err(_) => ("hex", hex(bytes)),
+    };
+    object.insert(format!("{prefix}{name}"), text.into());
+}
+
+/// Bytes as lowercase hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
         // Writing to a string cannot fail.
         let _ = write!(text, "{byte:02x}");

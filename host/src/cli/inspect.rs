@@ -11,9 +11,9 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::{
-    Outcome, Place, failure,
-    journal::log_name,
-    json, list,
+    Outcome, Place,
+    args::log_name,
+    failure, json, list,
     output::{Output, Reader, table},
 };
 

@@ -10,9 +10,10 @@ use anyhow::bail;
 use clap::{Args, value_parser};
 
 use super::{
-    Outcome, Place, failure,
+    Outcome, Place,
+    args::{Expecting, log_name},
+    failure,
     format::Format,
-    journal::{Expecting, log_name},
     output::{Output, Reader},
 };
 

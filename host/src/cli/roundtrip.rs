@@ -19,8 +19,8 @@ use clap::Args;
 use super::{
     Outcome, Place,
     append::{Appended, Job},
+    args::{Writing, log_name},
     input::Input,
-    journal::{Writing, log_name},
     output::{Bytes, Count, Output, Reader, Took},
     replay, verify,
 };

@@ -11,9 +11,9 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::{
-    Outcome, Place, failure,
-    journal::log_name,
-    json,
+    Outcome, Place,
+    args::log_name,
+    failure, json,
     output::{Bytes, Count, Output, complain},
 };
 

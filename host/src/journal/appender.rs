@@ -1,7 +1,7 @@
 //! Single appends at the price of batches.
 
-use super::Journal;
-use crate::{error::Error, limits, token::Token};
+use super::{Journal, inner::JournalCalls as _};
+use crate::{error::Error, handle::Home as _, limits, token::Token};
 use std::fmt;
 
 /// Bytes that are gathered unless told.

@@ -9,11 +9,15 @@
 //! no longer than a fraction of what a sync takes; so a single thread never waits for anyone.
 
 use super::{
-    SyncTicket,
     front::Packed,
-    inner::{Inner, Live},
+    inner::{Inner, JournalCalls as _, begin_sync, ticket},
 };
-use crate::{error::Error, limits, token::Token};
+use crate::{
+    error::Error,
+    handle::{Home as _, Live},
+    limits,
+    token::Token,
+};
 use std::{
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
@@ -205,9 +209,9 @@ fn carry_out(journal: &Arc<Inner>, items: &Packed) -> Result<Done, Error> {
             0 => journal.hand_over(live).map(|()| 0),
             _ => journal.appending(live, count, append),
         };
-        Ok((first?, live.begin_sync()?))
+        Ok((first?, begin_sync(live)?))
     };
-    let (first, (ticket, running)) = journal.with_live(begin)?;
-    let token = SyncTicket::new(journal, ticket, running).wait()?;
+    let (first, begun) = journal.with_live(begin)?;
+    let token = ticket(journal, begun).wait()?;
     Ok(Done { first, token })
 }

@@ -1,9 +1,13 @@
 //! The handle: every call, its checks, and what it promises.
 
-use super::{Appender, ItemStream, Options, Replay, SyncTicket, inner::Inner};
+use super::{
+    Appender, ItemStream, Options, Replay, SyncTicket,
+    inner::{Inner, JournalCalls as _, begin_sync, is_open, ticket},
+};
 use crate::{
     convert,
     error::Error,
+    handle::{Child, Home as _},
     limits,
     runtime::Runtime,
     storage::Storage,
@@ -102,7 +106,7 @@ impl Journal {
         limits::item(item).map_err(|error| self.inner.rather(error))?;
         self.inner.with_live(|live| {
             self.inner.appending(live, 1, |live| {
-                live.call(|journal, store, resource| journal.call_append(store, resource, item))
+                live.journal(|journal, store, resource| journal.call_append(store, resource, item))
             })
         })
     }
@@ -219,7 +223,7 @@ impl Journal {
     pub fn read(&self, position: u64) -> Result<Vec<u8>, Error> {
         let end = position.saturating_add(1);
         self.inner.reading(end, |live| {
-            live.call(|journal, store, resource| journal.call_read(store, resource, position))
+            live.journal(|journal, store, resource| journal.call_read(store, resource, position))
         })
     }
 
@@ -241,7 +245,7 @@ impl Journal {
         let max_bytes = convert::max_bytes(max_bytes);
         let end = positions.iter().max().map_or(0, |highest| highest.saturating_add(1));
         self.inner.reading(end, |live| {
-            let items = live.call(|journal, store, resource| {
+            let items = live.journal(|journal, store, resource| {
                 journal.call_read_many(store, resource, positions, max_bytes)
             })?;
             convert::items(items)
@@ -265,8 +269,9 @@ impl Journal {
     pub fn read_range(&self, start: u64, limits: Limits) -> Result<Batch, Error> {
         let limits = convert::limits_to_wit(limits);
         self.inner.reading(u64::MAX, |live| {
-            let batch = live
-                .call(|journal, store, resource| journal.call_read_range(store, resource, start, limits))?;
+            let batch = live.journal(|journal, store, resource| {
+                journal.call_read_range(store, resource, start, limits)
+            })?;
             convert::batch(batch)
         })
     }
@@ -287,9 +292,9 @@ impl Journal {
     /// [`OutOfRange`](Error::OutOfRange) above the size, [`Pruned`](Error::Pruned) below the boundary.
     pub fn replay(&self, start: u64) -> Result<Replay, Error> {
         let reader = self.inner.reading(u64::MAX, |live| {
-            live.call(|journal, store, resource| journal.call_replay(store, resource, start))
+            live.journal(|journal, store, resource| journal.call_replay(store, resource, start))
         })?;
-        Ok(Replay::new(&self.inner, reader))
+        Ok(Replay::new(Child::new(&self.inner, reader)))
     }
 
     /// Streams the items from `start` to the size as of now, one by one.
@@ -363,15 +368,15 @@ impl Journal {
             // A full disk must not keep a prune, which makes room, from going first.
             let waits = match inner.hand_over(live) {
                 Ok(()) => false,
-                Err(_) if live.is_open() => true,
+                Err(_) if is_open(live) => true,
                 Err(error) => return Err(error),
             };
             let moved = inner.moving(live, |live| {
-                live.call(|journal, store, resource| journal.call_prune(store, resource, min))
+                live.journal(|journal, store, resource| journal.call_prune(store, resource, min))
             })?;
             if waits {
                 inner.hand_over(live)?;
-                live.call(|journal, store, resource| journal.call_sync_data(store, resource))?;
+                live.journal(|journal, store, resource| journal.call_sync_data(store, resource))?;
             }
             Ok(moved)
         })
@@ -388,7 +393,7 @@ impl Journal {
         inner.with_live(|live| {
             inner.halt(live)?;
             inner.moving(live, |live| {
-                live.call(|journal, store, resource| journal.call_rewind(store, resource, size))
+                live.journal(|journal, store, resource| journal.call_rewind(store, resource, size))
             })
         })
     }
@@ -446,11 +451,11 @@ impl Journal {
     /// # Errors
     /// As [`flush`](Journal::flush).
     pub fn begin_sync(&self) -> Result<SyncTicket, Error> {
-        let (ticket, running) = self.inner.with_live(|live| {
+        let begun = self.inner.with_live(|live| {
             self.inner.hand_over(live)?;
-            live.begin_sync()
+            begin_sync(live)
         })?;
-        Ok(SyncTicket::new(&self.inner, ticket, running))
+        Ok(ticket(&self.inner, begun))
     }
 
     /// Syncs, seals the journal, so that the next open has nothing to recover, and lets go of the lock. Afterwards every
@@ -461,7 +466,7 @@ impl Journal {
     pub fn close(&self) -> Result<Token, Error> {
         let token = self.inner.with_live(|live| {
             let waiting = self.inner.halt(live);
-            let closed = live.call(|journal, store, resource| journal.call_close(store, resource));
+            let closed = live.journal(|journal, store, resource| journal.call_close(store, resource));
             waiting.and(closed)
         });
         self.inner.end();

@@ -6,15 +6,16 @@
 //! call, no I/O and no other lock happens under it.
 
 use super::{
-    Options,
+    Options, SyncTicket,
     commit::Commits,
     front::{Front, Packed},
 };
 use crate::{
     bindings::exports::annals::log::journal::GuestJournal,
-    error::{Cause, Class, Error},
+    error::{Cause, Error},
+    handle::{Answer, Child, Home, Live, Slot, TicketCalls},
     limits,
-    runtime::{Instance, Runtime, State, WitError},
+    runtime::{Runtime, State},
     storage::{PendingSync, Storage},
     types::{Bounds, Mode},
 };
@@ -22,11 +23,8 @@ use spin::{
     Yield,
     mutex::{SpinMutex, SpinMutexGuard},
 };
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use wasmtime::{Store, component::ResourceAny};
-
-/// What a call into the component gives: its answer, or a trap.
-pub(super) type Answer<T> = wasmtime::Result<Result<T, WitError>>;
 
 /// See above.
 pub(super) struct Inner {
@@ -35,55 +33,61 @@ pub(super) struct Inner {
     pub(super) name: String,
     pub(super) options: Options,
     pub(super) commits: Commits,
-    live: Mutex<Option<Box<Live>>>,
+    slot: Slot,
     front: SpinMutex<Front, Yield>,
 }
 
-/// The instance and the resource in it.
-pub(super) struct Live {
-    pub(super) instance: Instance,
-    journal: ResourceAny,
-}
-
-/// Closes the journal when a call ends with a trap or a panic.
-struct Shut<'a>(&'a Inner);
-
-impl Drop for Shut<'_> {
-    fn drop(&mut self) {
-        self.0.front().shut(None);
-    }
-}
-
-impl Live {
-    pub(super) fn call<T>(
+/// The calls of a journal.
+pub(super) trait JournalCalls {
+    /// Calls a method of the journal.
+    fn journal<T>(
         &mut self,
         call: impl FnOnce(&GuestJournal<'_>, &mut Store<State>, ResourceAny) -> Answer<T>,
-    ) -> Result<T, Error> {
-        let journal = self.journal;
-        self.instance.call(|annals, store| call(&annals.annals_log_journal().journal(), store, journal))
-    }
+    ) -> Result<T, Error>;
 
     /// Size and boundary.
-    pub(super) fn bounds(&mut self) -> Result<Bounds, Error> {
-        let end = self.call(|journal, store, resource| journal.call_size(store, resource))?;
-        let start = self.call(|journal, store, resource| journal.call_boundary(store, resource))?;
+    fn bounds(&mut self) -> Result<Bounds, Error> {
+        let end = self.journal(|journal, store, resource| journal.call_size(store, resource))?;
+        let start = self.journal(|journal, store, resource| journal.call_boundary(store, resource))?;
         Ok(Bounds { start, end })
     }
 
-    /// Whether a failure has left it open.
-    pub(super) fn is_open(&mut self) -> bool {
-        !self.instance.trapped() && self.bounds().is_ok()
+    fn append_packed(&mut self, ends: &[u32], bytes: &[u8]) -> Result<u64, Error> {
+        self.journal(|journal, store, resource| journal.call_append_packed(store, resource, ends, bytes))
     }
+}
 
-    pub(super) fn append_packed(&mut self, ends: &[u32], bytes: &[u8]) -> Result<u64, Error> {
-        self.call(|journal, store, resource| journal.call_append_packed(store, resource, ends, bytes))
+impl JournalCalls for Live {
+    fn journal<T>(
+        &mut self,
+        call: impl FnOnce(&GuestJournal<'_>, &mut Store<State>, ResourceAny) -> Answer<T>,
+    ) -> Result<T, Error> {
+        self.call(|annals, store, resource| call(&annals.annals_log_journal().journal(), store, resource))
     }
+}
 
-    /// Starts a sync; its ticket, and the sync of the storage behind it.
-    pub(super) fn begin_sync(&mut self) -> Result<(ResourceAny, Option<Arc<dyn PendingSync>>), Error> {
-        let ticket = self.call(|journal, store, resource| journal.call_begin_sync(store, resource))?;
-        Ok((ticket, self.instance.store.data().context.last_sync()))
-    }
+/// A sync that was started: its ticket, and the sync of the storage behind it.
+pub(super) type Begun = (ResourceAny, Option<Arc<dyn PendingSync>>);
+
+/// Starts a sync.
+pub(super) fn begin_sync(live: &mut Live) -> Result<Begun, Error> {
+    live.begin_sync(|annals, store, resource| {
+        annals.annals_log_journal().journal().call_begin_sync(store, resource)
+    })
+}
+
+/// What waits for it.
+pub(super) fn ticket(journal: &Arc<Inner>, (ticket, running): Begun) -> SyncTicket {
+    let calls = TicketCalls {
+        poll: |annals, store, ticket| annals.annals_log_journal().sync_ticket().call_poll(store, ticket),
+        wait: |annals, store, ticket| annals.annals_log_journal().sync_ticket().call_wait(store, ticket),
+    };
+    SyncTicket::new(Child::new(journal, ticket), running, calls)
+}
+
+/// Whether a failure has left the journal open.
+pub(super) fn is_open(live: &mut Live) -> bool {
+    !live.trapped() && live.bounds().is_ok()
 }
 
 impl Inner {
@@ -95,12 +99,10 @@ impl Inner {
         options: &Options,
     ) -> Result<Inner, Error> {
         limits::name(name)?;
-        let mut instance = runtime.instance(storage.clone())?;
         let wit_options = options.to_wit();
-        let journal = instance.call(|annals, store| {
+        let mut live = Live::open(runtime, storage.clone(), |annals, store| {
             annals.annals_log_journal().journal().call_open(store, name, wit_options)
         })?;
-        let mut live = Live { instance, journal };
         let known = live.bounds()?;
         Ok(Inner {
             runtime: runtime.clone(),
@@ -108,50 +110,14 @@ impl Inner {
             name: name.to_owned(),
             options: options.clone(),
             commits: Commits::default(),
-            live: Mutex::new(Some(Box::new(live))),
+            slot: Slot::new(live),
             front: SpinMutex::new(Front::new(known)),
         })
-    }
-
-    fn live(&self) -> MutexGuard<'_, Option<Box<Live>>> {
-        self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     #[inline]
     pub(super) fn front(&self) -> SpinMutexGuard<'_, Front> {
         self.front.lock()
-    }
-
-    /// Runs `work` on the live instance. If the component traps, or the storage panics beneath it, the instance is
-    /// dropped and the journal closed; after any other failure the component tells whether it still is open.
-    pub(super) fn with_live<T>(&self, work: impl FnOnce(&mut Live) -> Result<T, Error>) -> Result<T, Error> {
-        let mut slot = self.live();
-        let mut live = slot.take().ok_or(Error::Closed)?;
-        let shut = Shut(self);
-        let answer = work(&mut live);
-        let bounds = match &answer {
-            Ok(_) => {
-                std::mem::forget(shut);
-                *slot = Some(live);
-                return answer;
-            }
-            Err(error) if live.instance.trapped() || matches!(error, Error::Trap(_)) => {
-                self.front().shut(Some(error.clone()));
-                return answer;
-            }
-            Err(error) if error.class() != Class::Storage => None,
-            Err(_) => Some(live.bounds()),
-        };
-        let mut front = self.front();
-        match bounds {
-            None => front.unchanged(),
-            Some(Ok(bounds)) => front.settle(bounds),
-            Some(Err(_)) => front.shut(answer.as_ref().err().cloned()),
-        }
-        drop(front);
-        std::mem::forget(shut);
-        *slot = Some(live);
-        answer
     }
 
     /// Calls a method that leaves the bounds as they are, after what was gathered has been handed over.
@@ -161,7 +127,7 @@ impl Inner {
     ) -> Result<T, Error> {
         self.with_live(|live| {
             self.hand_over(live)?;
-            live.call(call)
+            live.journal(call)
         })
     }
 
@@ -247,17 +213,34 @@ impl Inner {
         }
     }
 
-    /// Hands over what was gathered, drops the resource, which hands over what waits in it, then the instance with its
-    /// files and its lock.
+    /// Hands over what was gathered and closes the journal.
     pub(super) fn end(&self) {
-        let ended = self.live().take();
-        if let Some(mut live) = ended {
-            let shut = Shut(self);
-            // Nobody is left to be told; `close` reports.
-            let _ = self.hand_over(&mut live);
-            let _ = live.instance.drop_resource(live.journal);
-            drop(shut);
+        // Nobody is left to be told; `close` reports.
+        Home::end(self, |live| drop(self.hand_over(live)));
+    }
+}
+
+impl Home for Inner {
+    type Known = Bounds;
+
+    fn slot(&self) -> &Slot {
+        &self.slot
+    }
+
+    fn ask(live: &mut Live) -> Result<Bounds, Error> {
+        live.bounds()
+    }
+
+    fn settle(&self, known: Option<Bounds>) {
+        let mut front = self.front();
+        match known {
+            Some(bounds) => front.settle(bounds),
+            None => front.unchanged(),
         }
+    }
+
+    fn shut(&self, failure: Option<Error>) {
+        self.front().shut(failure);
     }
 }
 

@@ -1,16 +1,12 @@
 //! A stream of batches.
 
-use super::inner::Inner;
 use crate::{
     convert,
     error::{Class, Error},
+    handle::Child,
     types::{Batch, Limits},
 };
-use std::{
-    fmt,
-    sync::{Arc, Weak},
-};
-use wasmtime::component::ResourceAny;
+use std::fmt;
 
 /// The items of a journal as it was at [`Journal::replay`](super::Journal::replay), in batches.
 ///
@@ -32,14 +28,14 @@ use wasmtime::component::ResourceAny;
 /// # Ok::<(), annals::Error>(())
 /// ```
 pub struct Replay {
-    journal: Weak<Inner>,
-    reader: Option<ResourceAny>,
+    /// None once the end was told.
+    reader: Option<Child>,
     limits: Limits,
 }
 
 impl Replay {
-    pub(super) fn new(journal: &Arc<Inner>, reader: ResourceAny) -> Replay {
-        Replay { journal: Arc::downgrade(journal), reader: Some(reader), limits: Limits::default() }
+    pub(super) fn new(reader: Child) -> Replay {
+        Replay { reader: Some(reader), limits: Limits::default() }
     }
 
     /// Sets how much one batch may hold.
@@ -62,22 +58,12 @@ impl Replay {
     /// [`Damaged`](Error::Damaged): the next call goes on behind it. [`Storage`](Error::Storage): the next call tries
     /// again.
     pub fn next_batch(&mut self) -> Result<Option<Batch>, Error> {
-        let Some(reader) = self.reader else { return Ok(None) };
+        let Some(reader) = &self.reader else { return Ok(None) };
         let limits = convert::limits_to_wit(self.limits);
-        let journal = self.journal.upgrade().ok_or(Error::Closed)?;
-        journal.with_live(|live| {
-            let batch = live.instance.call(|annals, store| {
-                annals.annals_log_journal().reader().call_next(store, reader, limits)
-            })?;
-            batch.map(convert::batch).transpose()
-        })
-    }
-
-    fn end(&mut self) {
-        if let (Some(reader), Some(journal)) = (self.reader.take(), self.journal.upgrade()) {
-            // If the journal is closed, so is its reader.
-            let _ = journal.with_live(|live| live.instance.drop_resource(reader));
-        }
+        reader.checked(
+            |annals, store, reader| annals.annals_log_journal().reader().call_next(store, reader, limits),
+            |batch| batch.map(convert::batch).transpose(),
+        )
     }
 }
 
@@ -85,7 +71,7 @@ impl Iterator for Replay {
     type Item = Result<Batch, Error>;
 
     fn next(&mut self) -> Option<Result<Batch, Error>> {
-        self.reader?;
+        self.reader.as_ref()?;
         let answer = self.next_batch().transpose();
         let goes_on = match &answer {
             Some(Ok(_)) => true,
@@ -93,19 +79,13 @@ impl Iterator for Replay {
             None => false,
         };
         if !goes_on {
-            self.end();
+            self.reader = None;
         }
         answer
     }
 }
 
 impl std::iter::FusedIterator for Replay {}
-
-impl Drop for Replay {
-    fn drop(&mut self) {
-        self.end();
-    }
-}
 
 impl fmt::Debug for Replay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

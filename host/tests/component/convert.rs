@@ -166,7 +166,7 @@ pub fn segment(s: admin::SegmentInfo) -> SegmentInfo {
 }
 
 pub fn frame(f: admin::FrameInfo) -> FrameInfo {
-    const KINDS: [&str; 8] = ["header", "append", "put", "truncate", "replace", "meta", "footer", "seal"];
+    const KINDS: [&str; 7] = ["header", "append", "put", "truncate", "meta", "footer", "seal"];
     FrameInfo {
         offset: f.offset,
         number: f.number,

@@ -4,6 +4,13 @@
 
 mod convert;
 mod disk;
+// Hook: event.
+
+// Hook: raft.
+
+// Hook: snapshot.
+
+// Hook: change.
 
 use annals::journal::SyncTicket;
 use annals::{Config, Journal, Runtime};

@@ -11,6 +11,7 @@ const MAGIC: u8 = 0xA5;
 const END: u8 = 0xFF;
 const EPOCH_START: u8 = 1;
 const BLOCK_TABLE: u8 = 2;
+const LISTED: u8 = 4;
 
 /// The payload is stored as it is.
 pub const PLAIN: u8 = 0;
@@ -18,6 +19,11 @@ pub const PLAIN: u8 = 0;
 pub const LZ4: u8 = 1;
 /// LZ4 makes at most this many bytes of one.
 const LZ4_EXPANSION: u64 = 256;
+
+/// Bytes that the frame check covers; it follows them.
+const CHECKED: usize = 128;
+/// Bytes that the CRC covers; it follows them.
+const CRC: usize = 136;
 
 /// No position was superseded.
 pub const NONE: u64 = u64::MAX;
@@ -28,32 +34,30 @@ pub const NONE: u64 = u64::MAX;
 pub enum Kind {
     /// First frame of a segment: a checkpoint.
     Header = 1,
-    /// Items; supersedes nothing.
+    /// Items behind all others; supersedes nothing.
     Append = 2,
-    /// Items; supersedes their positions.
+    /// Items among others; supersedes what their positions held.
     Put = 3,
     /// Items or none; supersedes everything from the first position on.
     Truncate = 4,
-    /// Items or none; supersedes the range from first position to `end`.
-    Replace = 5,
     /// A change of state that the log's view understands, and removed segments.
-    Meta = 6,
+    Meta = 5,
     /// A checkpoint and the index of the segment, when that is full.
-    Footer = 7,
+    Footer = 6,
     /// The same, at a clean close.
-    Seal = 8,
+    Seal = 7,
 }
 
 impl Kind {
     /// The kind with that number.
     pub fn from_byte(byte: u8) -> Option<Kind> {
         use Kind::*;
-        [Header, Append, Put, Truncate, Replace, Meta, Footer, Seal].into_iter().find(|k| *k as u8 == byte)
+        [Header, Append, Put, Truncate, Meta, Footer, Seal].into_iter().find(|k| *k as u8 == byte)
     }
 
     /// Whether the payload is a list of items.
     pub fn has_items(self) -> bool {
-        matches!(self, Kind::Append | Kind::Put | Kind::Truncate | Kind::Replace)
+        matches!(self, Kind::Append | Kind::Put | Kind::Truncate)
     }
 
     /// Whether the payload is an [`super::segment::IndexBody`] with a trailer.
@@ -68,7 +72,6 @@ impl Kind {
             Kind::Append => "append",
             Kind::Put => "put",
             Kind::Truncate => "truncate",
-            Kind::Replace => "replace",
             Kind::Meta => "meta",
             Kind::Footer => "footer",
             Kind::Seal => "seal",
@@ -111,11 +114,15 @@ pub struct FrameHeader {
     pub number: u64,
     /// Its epoch.
     pub epoch: u64,
-    /// First position.
+    /// The positions are listed in the payload, because they are not consecutive.
+    pub listed: bool,
+    /// First position; 0 without items.
     pub first: u64,
-    /// End of the superseded range, for `replace`.
+    /// The position behind the last one; `first` without items.
     pub end: u64,
-    /// Lowest position superseded since the segment began, or [`NONE`].
+    /// The position behind the log's last item, before this frame.
+    pub before: u64,
+    /// Lowest position superseded since the segment began, before this frame, or [`NONE`].
     pub low: u64,
     /// Number of items.
     pub count: u32,
@@ -155,12 +162,12 @@ fn u128_at(bytes: &[u8; HEADER], at: usize) -> u128 {
 }
 
 fn frame_check(header: &[u8], place: Place, offset: u64) -> u64 {
-    let mut bytes = [0u8; 160];
-    bytes[..120].copy_from_slice(&header[..120]);
-    bytes[120..136].copy_from_slice(&place.log.to_le_bytes());
-    bytes[136..144].copy_from_slice(&place.generation.to_le_bytes());
-    bytes[144..152].copy_from_slice(&place.segment.to_le_bytes());
-    bytes[152..160].copy_from_slice(&offset.to_le_bytes());
+    let mut bytes = [0u8; CHECKED + 40];
+    bytes[..CHECKED].copy_from_slice(&header[..CHECKED]);
+    bytes[CHECKED..CHECKED + 16].copy_from_slice(&place.log.to_le_bytes());
+    for (at, field) in [place.generation, place.segment, offset].into_iter().enumerate() {
+        bytes[CHECKED + 16 + at * 8..CHECKED + 24 + at * 8].copy_from_slice(&field.to_le_bytes());
+    }
     xxh3_64(&bytes)
 }
 
@@ -191,15 +198,30 @@ impl FrameHeader {
         u64::from(self.body).saturating_sub(self.table())
     }
 
-    /// The position behind the last item.
-    pub fn next(&self) -> u64 {
-        self.first.saturating_add(u64::from(self.count))
+    /// Bytes of payload before the first item: where the items end, and their positions if those are listed.
+    pub fn lists(&self) -> u64 {
+        u64::from(self.count) * if self.listed { 12 } else { 4 }
+    }
+
+    /// Whether only the payload tells which positions it supersedes.
+    pub fn scattered(&self) -> bool {
+        self.kind == Kind::Put && self.listed
+    }
+
+    /// The listed positions, in a payload or the first bytes of one.
+    pub fn listed(&self, payload: &[u8]) -> Option<Vec<u64>> {
+        let (start, end) = (4 * self.count as usize, self.lists() as usize);
+        let ids: Vec<u64> =
+            payload.get(start..end)?.as_chunks::<8>().0.iter().map(|b| u64::from_le_bytes(*b)).collect();
+        let ascend = ids.is_sorted_by(|a, b| a < b);
+        let good = ids.first() == Some(&self.first) && ids.last().map(|id| id + 1) == Some(self.end);
+        (self.listed && ascend && good).then_some(ids)
     }
 
     /// Lowest position that this frame supersedes, or [`NONE`].
     pub fn supersedes(&self) -> u64 {
         match self.kind {
-            Kind::Put | Kind::Truncate | Kind::Replace => self.first,
+            Kind::Put | Kind::Truncate => self.first,
             _ => NONE,
         }
     }
@@ -213,20 +235,23 @@ impl FrameHeader {
     }
 
     fn flags(&self) -> u8 {
-        u8::from(self.epoch_start) * EPOCH_START + u8::from(self.blocks() > 0) * BLOCK_TABLE
+        u8::from(self.epoch_start) * EPOCH_START
+            + u8::from(self.blocks() > 0) * BLOCK_TABLE
+            + u8::from(self.listed) * LISTED
     }
 
-    fn chained_fields(&self, log: u128) -> [u8; 80] {
-        let mut bytes = [0u8; 80];
+    fn chained_fields(&self, log: u128) -> [u8; 88] {
+        let mut bytes = [0u8; 88];
         bytes[..16].copy_from_slice(&log.to_le_bytes());
-        for (at, field) in [self.number, self.epoch, self.first, self.end].into_iter().enumerate() {
+        let fields = [self.number, self.epoch, self.first, self.end, self.before];
+        for (at, field) in fields.into_iter().enumerate() {
             bytes[16 + at * 8..24 + at * 8].copy_from_slice(&field.to_le_bytes());
         }
-        bytes[48..52].copy_from_slice(&[self.kind as u8, self.codec, self.flags(), 0]);
-        bytes[52..56].copy_from_slice(&self.count.to_le_bytes());
-        bytes[56..60].copy_from_slice(&self.body.to_le_bytes());
-        bytes[60..64].copy_from_slice(&self.decoded.to_le_bytes());
-        bytes[64..80].copy_from_slice(&self.previous.to_le_bytes());
+        bytes[56..60].copy_from_slice(&[self.kind as u8, self.codec, self.flags(), 0]);
+        bytes[60..64].copy_from_slice(&self.count.to_le_bytes());
+        bytes[64..68].copy_from_slice(&self.body.to_le_bytes());
+        bytes[68..72].copy_from_slice(&self.decoded.to_le_bytes());
+        bytes[72..88].copy_from_slice(&self.previous.to_le_bytes());
         bytes
     }
 
@@ -234,45 +259,58 @@ impl FrameHeader {
     pub fn encode(&self, place: Place, offset: u64) -> [u8; HEADER] {
         let mut bytes = [0u8; HEADER];
         bytes[..5].copy_from_slice(&[MAGIC, VERSION, self.kind as u8, self.codec, self.flags()]);
-        for (at, field) in [self.number, self.epoch, self.first, self.end, self.low].into_iter().enumerate() {
+        let fields = [self.number, self.epoch, self.first, self.end, self.low, self.before];
+        for (at, field) in fields.into_iter().enumerate() {
             bytes[8 + at * 8..16 + at * 8].copy_from_slice(&field.to_le_bytes());
         }
         for (at, field) in [self.count, self.body, self.decoded].into_iter().enumerate() {
-            bytes[48 + at * 4..52 + at * 4].copy_from_slice(&field.to_le_bytes());
+            bytes[56 + at * 4..60 + at * 4].copy_from_slice(&field.to_le_bytes());
         }
         let Promise { segment, offset: below, number } = self.promise;
         for (at, field) in [segment, below, number].into_iter().enumerate() {
-            bytes[64 + at * 8..72 + at * 8].copy_from_slice(&field.to_le_bytes());
+            bytes[72 + at * 8..80 + at * 8].copy_from_slice(&field.to_le_bytes());
         }
-        bytes[88..104].copy_from_slice(&self.previous.to_le_bytes());
-        bytes[104..120].copy_from_slice(&self.chain.to_le_bytes());
+        bytes[96..112].copy_from_slice(&self.previous.to_le_bytes());
+        bytes[112..128].copy_from_slice(&self.chain.to_le_bytes());
         let check = frame_check(&bytes, place, offset);
-        bytes[120..128].copy_from_slice(&check.to_le_bytes());
-        let crc = crc32fast::hash(&bytes[..128]);
-        bytes[128..132].copy_from_slice(&crc.to_le_bytes());
-        bytes[135] = END;
+        bytes[CHECKED..CRC].copy_from_slice(&check.to_le_bytes());
+        let crc = crc32fast::hash(&bytes[..CRC]);
+        bytes[CRC..CRC + 4].copy_from_slice(&crc.to_le_bytes());
+        bytes[HEADER - 1] = END;
         bytes
     }
 
     /// Whether these bytes could start a frame: a quick look before the checks.
     pub fn could_start(bytes: &[u8]) -> bool {
-        bytes.len() >= HEADER && bytes[0] == MAGIC && bytes[1] == VERSION && bytes[135] == END
+        bytes.len() >= HEADER && bytes[0] == MAGIC && bytes[1] == VERSION && bytes[HEADER - 1] == END
     }
 
     /// The header in these bytes, if they are one and belong to this place and offset.
     pub fn decode(bytes: &[u8; HEADER], place: Place, offset: u64) -> Result<FrameHeader, HeaderError> {
+        Self::check(bytes)?;
+        if frame_check(bytes, place, offset) != u64_at(bytes, CHECKED) {
+            return Err(HeaderError::Misplaced);
+        }
+        Self::fields(bytes)
+    }
+
+    /// The header in these bytes, if they are one, wherever it belongs: for finding out just that.
+    pub fn decode_anywhere(bytes: &[u8; HEADER]) -> Result<FrameHeader, HeaderError> {
+        Self::check(bytes)?;
+        Self::fields(bytes)
+    }
+
+    fn check(bytes: &[u8; HEADER]) -> Result<(), HeaderError> {
         if bytes[0] != MAGIC
-            || bytes[132..] != [0, 0, 0, END]
-            || crc32fast::hash(&bytes[..128]) != u32_at(bytes, 128)
+            || bytes[CRC + 4..] != [0, 0, 0, END]
+            || crc32fast::hash(&bytes[..CRC]) != u32_at(bytes, CRC)
         {
             return Err(HeaderError::Damaged);
         }
-        if bytes[1] != VERSION {
-            return Err(HeaderError::Version(bytes[1]));
-        }
-        if frame_check(bytes, place, offset) != u64_at(bytes, 120) {
-            return Err(HeaderError::Misplaced);
-        }
+        if bytes[1] == VERSION { Ok(()) } else { Err(HeaderError::Version(bytes[1])) }
+    }
+
+    fn fields(bytes: &[u8; HEADER]) -> Result<FrameHeader, HeaderError> {
         // Nothing but this crate writes a header that passes both checks; still no field is believed unseen.
         let kind = Kind::from_byte(bytes[2]).ok_or(HeaderError::Damaged)?;
         let header = FrameHeader {
@@ -281,19 +319,21 @@ impl FrameHeader {
             epoch_start: bytes[4] & EPOCH_START != 0,
             number: u64_at(bytes, 8),
             epoch: u64_at(bytes, 16),
+            listed: bytes[4] & LISTED != 0,
             first: u64_at(bytes, 24),
             end: u64_at(bytes, 32),
             low: u64_at(bytes, 40),
-            count: u32_at(bytes, 48),
-            body: u32_at(bytes, 52),
-            decoded: u32_at(bytes, 56),
+            before: u64_at(bytes, 48),
+            count: u32_at(bytes, 56),
+            body: u32_at(bytes, 60),
+            decoded: u32_at(bytes, 64),
             promise: Promise {
-                segment: u64_at(bytes, 64),
-                offset: u64_at(bytes, 72),
-                number: u64_at(bytes, 80),
+                segment: u64_at(bytes, 72),
+                offset: u64_at(bytes, 80),
+                number: u64_at(bytes, 88),
             },
-            previous: u128_at(bytes, 88),
-            chain: u128_at(bytes, 104),
+            previous: u128_at(bytes, 96),
+            chain: u128_at(bytes, 112),
         };
         header.plausible(bytes).then_some(header).ok_or(HeaderError::Damaged)
     }
@@ -302,7 +342,7 @@ impl FrameHeader {
         let most = if self.kind.has_items() { MAX_PAYLOAD } else { MAX_STRUCTURE };
         bytes[4] == self.flags()
             && bytes[5..8] == [0; 3]
-            && bytes[60..64] == [0; 4]
+            && bytes[68..72] == [0; 4]
             && self.payload() <= most
             && self.blocks() == blocks(self.payload())
             && match self.codec {
@@ -314,9 +354,12 @@ impl FrameHeader {
                 _ => false,
             }
             && u64::from(self.count) <= MAX_ITEMS
-            && self.first.checked_add(u64::from(self.count)).is_some()
             && (self.kind.has_items() || self.count == 0)
-            && u64::from(self.decoded) >= 4 * u64::from(self.count)
+            && match self.end.checked_sub(self.first) {
+                Some(span) if self.listed => self.count > 0 && span > u64::from(self.count),
+                span => span == Some(u64::from(self.count)),
+            }
+            && u64::from(self.decoded) >= self.lists()
     }
 
     /// The header that one flipped bit turned into these bytes, if that is what happened. Only for reading: the frame
@@ -381,8 +424,10 @@ mod tests {
             epoch_start: true,
             number: 9,
             epoch: 77,
-            first: 1000,
-            end: 0,
+            listed: false,
+            first: if count > 0 { 1000 } else { 0 },
+            end: if count > 0 { 1000 + u64::from(count) } else { 0 },
+            before: 1000,
             low: NONE,
             count,
             body: 0,
@@ -422,6 +467,28 @@ mod tests {
     }
 
     #[test]
+    fn what_a_header_claims_of_sizes_and_counts_is_bounded() {
+        let payload = [7u8; 100];
+        let right = FrameHeader { codec: LZ4, decoded: 100 * 255, ..fields(Kind::Append, 1) };
+        let decoded = |fields: &FrameHeader| {
+            let (_, frame) = encode(fields.clone(), PLACE, 136, &[&payload]);
+            FrameHeader::decode(&header_of(&frame), PLACE, 136).map(|header| header.decoded)
+        };
+        assert_eq!(decoded(&right), Ok(100 * 255));
+        for (what, wrong) in [
+            ("more than LZ4 makes of it", FrameHeader { decoded: 100 * 256 + 1, ..right.clone() }),
+            ("more than any payload", FrameHeader { decoded: u32::MAX, ..right.clone() }),
+            ("less than the ends of its items", FrameHeader { decoded: 3, ..right.clone() }),
+            ("more items than allowed", FrameHeader { count: u32::MAX, ..right.clone() }),
+            ("another span than its items", FrameHeader { end: u64::MAX, ..right.clone() }),
+            ("a compressed structure", FrameHeader { kind: Kind::Meta, count: 0, ..right.clone() }),
+            ("an unknown codec", FrameHeader { codec: 9, ..right.clone() }),
+        ] {
+            assert_eq!(decoded(&wrong), Err(HeaderError::Damaged), "{what}");
+        }
+    }
+
+    #[test]
     fn a_header_verifies_only_where_it_was_written() {
         let (_, frame) = encode(fields(Kind::Append, 0), PLACE, 136, &[]);
         let bytes = header_of(&frame);
@@ -439,8 +506,8 @@ mod tests {
         let mut bytes = header_of(&frame);
         bytes[1] = 2;
         assert_eq!(FrameHeader::decode(&bytes, PLACE, 136), Err(HeaderError::Damaged));
-        let crc = crc32fast::hash(&bytes[..128]);
-        bytes[128..132].copy_from_slice(&crc.to_le_bytes());
+        let crc = crc32fast::hash(&bytes[..CRC]);
+        bytes[CRC..CRC + 4].copy_from_slice(&crc.to_le_bytes());
         assert_eq!(FrameHeader::decode(&bytes, PLACE, 136), Err(HeaderError::Version(2)));
     }
 
@@ -463,6 +530,8 @@ mod tests {
             other(|f| f.epoch += 1),
             other(|f| f.first += 1),
             other(|f| f.end += 1),
+            other(|f| f.before += 1),
+            other(|f| f.listed = true),
             other(|f| f.previous += 1),
             other(|f| f.epoch_start = false),
             chain(fields(Kind::Append, 0), PLACE, 136, b"y"),

@@ -13,6 +13,13 @@
 //!
 //! One byte version (1), a postcard [`root::Root`], and 8 bytes XXH3-64 over the cell's name and all bytes before.
 //!
+//! # Instance cell ([`instance`])
+//!
+//! A change log counts its root's generation up at each open; that number is the *epoch* of the instance, and the
+//! generation of its files. The instance `HOLDER` has one cell `change.NAME.HOLDER.EPOCH`, the epoch as 16 lowercase
+//! hexadecimal digits, which is stored as the root cell is. Its lock is `change.NAME.HOLDER`, or with a random name
+//! `change.NAME._SLOT`, a decimal number. Items of its files are described in [`crate::change_log`].
+//!
 //! # Segment
 //!
 //! A file of frames, back to back from offset 0, then zeros. The first frame is a `header`. Every frame starts and ends
@@ -24,44 +31,47 @@
 //! |---|---|---|
 //! | 0 | 1 | 0xA5 |
 //! | 1 | 1 | format version, 1 |
-//! | 2 | 1 | kind: 1 header, 2 append, 3 put, 4 truncate, 5 replace, 6 meta, 7 footer, 8 seal |
+//! | 2 | 1 | kind: 1 header, 2 append, 3 put, 4 truncate, 5 meta, 6 footer, 7 seal |
 //! | 3 | 1 | codec of the payload: 0 as it is, 1 LZ4 block format (frames with items only) |
-//! | 4 | 1 | flags: 1 = first frame of an epoch, 2 = the body starts with a block table |
+//! | 4 | 1 | flags: 1 = first frame of an epoch, 2 = the body starts with a block table, 4 = positions are listed |
 //! | 5 | 3 | 0 |
 //! | 8 | 8 | frame number: 1 for the first frame of a log, then one more each |
 //! | 16 | 8 | epoch: random, changes only at a frame with flag 1 |
-//! | 24 | 8 | first position |
-//! | 32 | 8 | end of the superseded range (replace only, otherwise 0) |
-//! | 40 | 8 | lowest position superseded since this segment began, this frame included; in a header: in the segment before; all ones if none |
-//! | 48 | 4 | count of items |
-//! | 52 | 4 | bytes of the body |
-//! | 56 | 4 | bytes of the decoded payload |
-//! | 60 | 4 | 0 |
-//! | 64 | 24 | promise: segment, offset, frame number. All frames below it were durable when this one was written |
-//! | 88 | 16 | chain value of the previous frame (of the log, not of the file); the log id for frame 1 |
-//! | 104 | 16 | chain value |
-//! | 120 | 8 | frame check |
-//! | 128 | 4 | CRC-32 of bytes 0 to 127 |
-//! | 132 | 3 | 0 |
-//! | 135 | 1 | 0xFF |
-//! | 136 | | body, then 0 to 7 bytes of zeros, then 0xFF |
+//! | 24 | 8 | first position; 0 without items, except in a truncate |
+//! | 32 | 8 | the position behind the last one; the first one without items |
+//! | 40 | 8 | lowest position superseded since this segment began, by frames before this one; in a header: in the segment before; all ones if none |
+//! | 48 | 8 | the position behind the last item of the log, before this frame |
+//! | 56 | 4 | count of items |
+//! | 60 | 4 | bytes of the body |
+//! | 64 | 4 | bytes of the decoded payload |
+//! | 68 | 4 | 0 |
+//! | 72 | 24 | promise: segment, offset, frame number. All frames below it were durable when this one was written |
+//! | 96 | 16 | chain value of the previous frame (of the log, not of the file); the log id for frame 1 |
+//! | 112 | 16 | chain value |
+//! | 128 | 8 | frame check |
+//! | 136 | 4 | CRC-32 of bytes 0 to 135 |
+//! | 140 | 3 | 0 |
+//! | 143 | 1 | 0xFF |
+//! | 144 | | body, then 0 to 7 bytes of zeros, then 0xFF |
 //!
-//! *Kinds* say what a frame supersedes: `append` nothing; `put` its own positions; `truncate` everything from its first
-//! position on; `replace` the range from first position to end. The other kinds hold no items and supersede nothing.
+//! *Kinds* say what a frame supersedes: `append` nothing, its positions lie behind all others; `put` what its own
+//! positions held, some of which lie before the last item; `truncate` everything from its first position on. The other
+//! kinds hold no items and supersede nothing.
 //!
 //! *Body*: a payload of more than 4096 bytes is preceded by a block table: for each 4096 bytes of the payload (the last
 //! block may be shorter) its XXH3-64. So a body of `n` bytes with flag 2 has `ceil(n / 4104)` blocks.
 //!
 //! With codec 1 the payload is stored compressed; block table and chain value are over what is stored.
 //!
-//! *Payload* of a frame with items: for each item the offset of its end as 4 bytes, counted from the end of this list;
-//! then the items. Other payloads are postcard structures.
+//! *Payload* of a frame with items: for each item the offset of its end as 4 bytes, counted from where the items
+//! begin; with flag 4, then for each item its position as 8 bytes, ascending; then the items. Without flag 4 positions are
+//! consecutive. Other payloads are postcard structures.
 //!
-//! *Chain value*: XXH3-128 over log id (16), frame number, epoch, first, end (8 each), kind, codec, flags, 0 (1 each),
+//! *Chain value*: XXH3-128 over log id (16), frame number, epoch, first, end, before (8 each), kind, codec, flags, 0 (1 each),
 //! count, body bytes, decoded bytes (4 each), previous chain value (16), then the block table, or the payload if there is
 //! none. It does not depend on where the frame stands.
 //!
-//! *Frame check*: XXH3-64 over bytes 0 to 119, then log id (16), generation, segment number, offset (8 each). So a frame
+//! *Frame check*: XXH3-64 over bytes 0 to 127, then log id (16), generation, segment number, offset (8 each). So a frame
 //! verifies only where it was written.
 //!
 //! # Structured payloads ([`segment`])
@@ -74,12 +84,13 @@
 //! What it does not do: decide what to believe. That is `record_log::recovery`.
 
 pub mod frame;
+pub mod instance;
 pub mod names;
 pub mod root;
 pub mod segment;
 
 /// Bytes of a frame's header.
-pub const HEADER: usize = 136;
+pub const HEADER: usize = 144;
 /// Bytes of payload that share one check.
 pub const BLOCK: usize = 4096;
 /// Bytes that a disk writes as a whole or not at all.

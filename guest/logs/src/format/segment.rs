@@ -48,13 +48,14 @@ pub struct SegmentHeader {
     pub checkpoint: Checkpoint,
 }
 
-/// Items that can be found from one place: consecutive positions in consecutive frames. Frames without items may stand
-/// between them. The last of the positions may be fewer than the frames hold, because of a later truncation.
+/// Items that can be found from one place: ascending positions in frames one behind the other. Other frames may stand
+/// between them. The frames may hold more positions on both sides, which a later frame has superseded; and positions in
+/// between may be left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Run {
     /// First position.
     pub first: u64,
-    /// Number of positions, at least 1.
+    /// Positions from the first to the last one, at least 1.
     pub count: u64,
     /// Where the frame with the first one starts.
     pub offset: u64,
@@ -74,9 +75,10 @@ impl Run {
 pub struct IndexBody {
     /// State behind the last frame before this one.
     pub checkpoint: Checkpoint,
-    /// No position below it was written or superseded in this segment, and every one at or above it that can be read
-    /// stands in this segment or a later one.
+    /// No position below it was written or superseded in this segment.
     pub floor: u64,
+    /// Every position from it on that can be read stands in this segment or a later one.
+    pub cut: u64,
     /// Number of this segment's header frame.
     pub first_number: u64,
     /// The items of this segment that can be read, ascending by position.
@@ -88,6 +90,7 @@ pub struct IndexBody {
 struct StoredIndex {
     checkpoint: Checkpoint,
     floor: u64,
+    cut: u64,
     first_number: u64,
     runs: Vec<(u64, u64, u64, u64)>,
 }
@@ -129,6 +132,12 @@ impl SegmentHeader {
     /// The payload's bytes.
     pub fn encode(&self) -> Vec<u8> {
         encode(self)
+    }
+
+    /// Where a segment with this payload of its header says that it belongs.
+    pub fn place_of(payload: &[u8]) -> Option<Place> {
+        let SegmentHeader { id, generation, segment, .. } = decode_whole(payload)?;
+        Some(Place { log: id, generation, segment })
     }
 
     /// The header in this payload of a frame at this place.
@@ -183,6 +192,7 @@ impl IndexBody {
         let stored = StoredIndex {
             checkpoint: self.checkpoint.clone(),
             floor: self.floor,
+            cut: self.cut,
             first_number: self.first_number,
             runs: (self.runs.iter())
                 .map(|run| {
@@ -234,10 +244,11 @@ impl IndexBody {
             runs.push(run);
             before = run;
         }
-        let StoredIndex { checkpoint, floor, first_number, .. } = stored;
+        let StoredIndex { checkpoint, floor, cut, first_number, .. } = stored;
         ascending(&checkpoint.retained, u64::MAX).then_some(IndexBody {
             checkpoint,
             floor,
+            cut,
             first_number,
             runs,
         })
@@ -258,6 +269,7 @@ mod tests {
                 retained: alloc::vec![SegmentRange { first: 1, last: 1 }],
             },
             floor: 5,
+            cut: 7,
             first_number: 17,
             runs: (0..runs)
                 .map(|i| Run { first: 10 + i * 3, count: 2, offset: 136 + i * 800, number: 18 + i })
@@ -276,8 +288,10 @@ mod tests {
                 epoch_start: false,
                 number: 1,
                 epoch: 1,
+                listed: false,
                 first: 0,
                 end: 0,
+                before: 0,
                 low: NONE,
                 count: 0,
                 body: 0,

@@ -24,6 +24,7 @@ pub(super) enum Change {
 
 impl View for State {
     const KIND: root::Kind = root::Kind::Journal;
+    const DENSE: bool = true;
 
     fn blank() -> Self {
         State::default()
@@ -55,7 +56,7 @@ impl View for State {
             _ => false,
         };
         if fits {
-            self.size = frame.next();
+            self.size = frame.end;
         }
         fits
     }

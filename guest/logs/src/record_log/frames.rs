@@ -58,9 +58,10 @@ impl<H: Host> FrameList<H> {
             let promised = (self.promise.segment, self.promise.offset) >= (address.segment, address.offset);
             // A frame is live if the run that covers its positions begins at or before it.
             let live = header.count > 0
-                && self.live.iter().any(|(first, end, from)| {
-                    header.first < *end && *first < header.next() && *from <= offset
-                });
+                && self
+                    .live
+                    .iter()
+                    .any(|(first, end, from)| header.first < *end && *first < header.end && *from <= offset);
             found.push((offset, header, promised, live));
         }
         Ok(found)

@@ -76,7 +76,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
         let mut log = Self::bare(self.host.clone(), &self.name, new.history, new.file, new.name);
         let (spare, dying) = (None, Vec::new());
         log.writer =
-            Some(Writer { lock: None, epoch, epoch_starts: false, durable, fill: new.fill, spare, dying });
+            Some(Writer { lock: None, shared: None, epoch, epoch_starts: false, durable, fill: new.fill, spare, dying });
         log.compress = self.compress;
         Ok(log)
     }
@@ -114,11 +114,6 @@ impl<H: Host, V: View> RecordLog<H, V> {
     /// The time.
     pub(crate) fn now_ms(&self) -> u64 {
         self.host.now_ms()
-    }
-
-    /// Generation of its files.
-    pub(crate) fn generation(&self) -> u64 {
-        self.place.generation
     }
 
     /// Whether this log is not the one any more that its name stands for: compacted or destroyed by another process.

@@ -36,7 +36,7 @@ impl Tip {
             number: frame.number,
             chain: frame.chain,
             epoch: frame.epoch,
-            low: if frame.kind == Kind::Header { NONE } else { frame.low },
+            low: if frame.kind == Kind::Header { NONE } else { frame.low.min(frame.supersedes()) },
             promise: frame.promise,
         }
     }
@@ -109,14 +109,22 @@ impl<V: View> History<V> {
             && frame.promise <= self.tip.address()
     }
 
-    /// Takes note of the next frame; `payload` is none where only its header is known. False if it makes no sense here.
+    /// Takes note of the next frame; `payload` is none where only its header is known, and of items only as long as it
+    /// says where they are. False if it makes no sense here.
     pub(super) fn apply(&mut self, frame: &FrameHeader, offset: u64, payload: Option<&[u8]>) -> bool {
+        if frame.before != self.view.next() {
+            return false;
+        }
         let fits = match frame.kind {
             Kind::Header => false,
             kind if kind.has_items() => {
                 let fits = self.view.items(frame);
-                if fits {
-                    self.index.add(frame, offset);
+                match payload.map(|payload| frame.listed(payload)) {
+                    _ if !fits => {}
+                    Some(Some(ids)) if frame.scattered() => self.index.scatter(frame, offset, &ids),
+                    Some(None) if frame.scattered() => return false,
+                    None if frame.scattered() => {} // the survey takes note of it as lost
+                    _ => self.index.add(frame, offset),
                 }
                 fits
             }
@@ -202,8 +210,10 @@ mod tests {
             epoch_start: false,
             number: 8,
             epoch: 5,
+            listed: false,
             first: 0,
             end: 0,
+            before: 0,
             low: NONE,
             count: 0,
             body: 0,

@@ -110,6 +110,64 @@ impl FrameItems {
         Ok(Ok(()))
     }
 
+    /// The number of the first item whose position is not below this one.
+    pub(super) fn number_of<F: File>(&self, source: &mut Source<'_, F>, position: u64) -> Checked<u64> {
+        let FrameHeader { first, count, listed, .. } = self.header;
+        if !listed {
+            return Ok(Ok(position.saturating_sub(first).min(u64::from(count))));
+        }
+        let (mut low, mut high) = (0, u64::from(count));
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match self.positions(source, middle..middle + 1)? {
+                Ok(at) if at.first().is_some_and(|at| *at < position) => low = middle + 1,
+                Ok(_) => high = middle,
+                Err(bad) => return Ok(Err(bad)),
+            }
+        }
+        Ok(Ok(low))
+    }
+
+    /// The positions of the items `range`.
+    pub(super) fn positions<F: File>(
+        &self,
+        source: &mut Source<'_, F>,
+        range: Range<u64>,
+    ) -> Checked<Vec<u64>> {
+        let FrameHeader { first, end, count, listed, .. } = self.header;
+        let mut positions = room((range.end - range.start) as usize)?;
+        if !listed {
+            positions.extend(range.map(|number| first.saturating_add(number)));
+            return Ok(Ok(positions));
+        }
+        let base = 4 * u64::from(count);
+        let mut bytes = room(((range.end - range.start) * 8) as usize)?; // at most 8 MiB
+        if let Err(bad) = self.copy(source, base + range.start * 8..base + range.end * 8, &mut bytes)? {
+            return Ok(Err(bad));
+        }
+        positions.extend(bytes.as_chunks::<8>().0.iter().map(|b| u64::from_le_bytes(*b)));
+        let ordered = positions.is_sorted() && positions.iter().all(|at| first <= *at && *at < end);
+        // Checked bytes that make no sense were written so; treat them as bad all the same.
+        Ok(if ordered { Ok(positions) } else { Err(BadPart(self.offset)) })
+    }
+
+    /// Positions from the first of these items to the one behind the last: at least those, where they cannot be told.
+    pub(super) fn span<F: File>(&self, source: &mut Source<'_, F>, items: &Range<u64>) -> Result<Range<u64>> {
+        let one = |source: &mut Source<'_, F>, number: u64| -> Result<Option<u64>> {
+            Ok(self.positions(source, number..number + 1)?.ok().and_then(|at| at.first().copied()))
+        };
+        let mut start = self.header.first;
+        if let Some(before) = items.start.checked_sub(1) {
+            start = match one(source, items.start)? {
+                Some(at) => at,
+                None => one(source, before)?.map_or(start, |at| at.saturating_add(1)),
+            };
+        }
+        let more = items.end < u64::from(self.header.count);
+        let end = if more { one(source, items.end)? } else { None };
+        Ok(start..end.unwrap_or(self.header.end).max(start))
+    }
+
     /// Where the items `range` end, counted from the end of the list; one more in front: where the first one starts.
     fn ends<F: File>(&self, source: &mut Source<'_, F>, range: Range<u64>) -> Checked<Vec<u64>> {
         let from = range.start.saturating_sub(1);
@@ -122,7 +180,7 @@ impl FrameItems {
             ends.push(0);
         }
         ends.extend(bytes.as_chunks::<4>().0.iter().map(|b| u64::from(u32::from_le_bytes(*b))));
-        let most = u64::from(self.header.decoded) - 4 * u64::from(self.header.count);
+        let most = u64::from(self.header.decoded) - self.header.lists();
         let ordered = ends.is_sorted() && ends.last().is_none_or(|last| *last <= most);
         // Checked bytes that make no sense were written so; treat them as bad all the same.
         Ok(if ordered { Ok(ends) } else { Err(BadPart(self.offset)) })
@@ -162,7 +220,7 @@ impl FrameItems {
             }
             n = 1;
         }
-        let base = 4 * u64::from(self.header.count);
+        let base = self.header.lists();
         let total = list.get(n).copied().unwrap_or(start) - start;
         bytes.try_reserve(total as usize).map_err(exhausted)?;
         ends.try_reserve(n).map_err(exhausted)?;
@@ -180,6 +238,9 @@ impl FrameItems {
 
     /// The first bad part that reading this item meets, if any.
     fn fault<F: File>(&self, source: &mut Source<'_, F>, item: u64) -> Result<Option<BadPart>> {
+        if let Err(bad) = self.positions(source, item..item + 1)? {
+            return Ok(Some(bad));
+        }
         Ok(self.read(source, item, 1, 0, &mut Vec::new(), &mut Vec::new())?.err())
     }
 
@@ -212,7 +273,7 @@ impl FrameItems {
         source: &mut Source<'_, F>,
         part: u64,
     ) -> Result<Vec<Range<u64>>> {
-        let (count, list) = (u64::from(self.header.count), 4 * u64::from(self.header.count));
+        let (count, list) = (u64::from(self.header.count), self.header.lists());
         let at = part.saturating_sub(self.offset + HEADER as u64 + self.header.table());
         let behind = at + BLOCK as u64;
         let mut found: Vec<Range<u64>> = Vec::new();
@@ -236,8 +297,11 @@ impl FrameItems {
                 found.push(self.stretch(source, low)?.0);
             }
         }
-        // An item needs the entry before its own, too.
-        for item in at / 4..count.min(behind / 4 + 1) {
+        // An item needs the entry before its own, too; and its position.
+        let ends = at / 4..count.min(behind / 4 + 1);
+        let (from, to) = (at.saturating_sub(4 * count), behind.saturating_sub(4 * count));
+        let listed = if self.header.listed { from / 8..count.min(to.div_ceil(8)) } else { 0..0 };
+        for item in ends.chain(listed) {
             let known = found.iter().any(|stretch| stretch.contains(&item));
             if !known && self.fault(source, item)?.is_some() {
                 found.push(self.stretch(source, item)?.0);

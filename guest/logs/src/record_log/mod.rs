@@ -10,18 +10,25 @@
 //! * `durable` never runs ahead of a sync that succeeded; frames promise no more than it;
 //! * after a failed write or sync nothing more is written: every call answers `closed`.
 
+mod archive;
+mod dead;
 mod frames;
 mod generation;
 mod history;
 mod index;
 mod items;
 mod life;
+mod locate;
 mod open;
+mod part;
 mod read;
 mod recovery;
 mod repair;
 mod salvage;
 mod scan;
+mod shared;
+#[cfg(test)]
+mod sparse;
 mod survey;
 mod sync;
 mod token;
@@ -32,8 +39,9 @@ mod write;
 
 pub(crate) use frames::FrameList;
 pub(crate) use generation::Unborn;
-pub(crate) use life::{destroy, logs, root_of};
+pub(crate) use life::{ROOT_WAIT_MS, check_name, destroy, destroy_unless, lock_root, logs, root_of};
 pub(crate) use open::{Create, Request};
+pub(crate) use part::{lock, next_generation, parts, remove_part, side_cells};
 pub(crate) use read::Lane;
 pub(crate) use sync::Ticket;
 pub(crate) use window::{exhausted, room};
@@ -50,12 +58,15 @@ use alloc::{format, string::String, vec::Vec};
 use history::History;
 use index::Lost;
 use read::{Cursor, Sealed};
+use shared::Shared;
 use window::Window;
 
 /// What a log makes of its frames: a small state, changed by each of them, saved in checkpoints.
 pub(crate) trait View: Clone {
     /// The kind of log this is a view of.
     const KIND: root::Kind;
+    /// Whether positions leave nothing out and frames supersede nothing but what lies behind them: no `put`.
+    const DENSE: bool;
     /// The state of a log of which nothing is known.
     fn blank() -> Self;
     /// The state saved in these bytes.
@@ -72,12 +83,31 @@ pub(crate) trait View: Clone {
     fn meta(&mut self, change: &[u8]) -> bool;
     /// Damage hides what happened up to here.
     fn skip_to(&mut self, next: u64);
+    /// The most bytes that `save` gives in this state.
+    fn weight(&self) -> u64 {
+        64
+    }
+    /// Number of items that can be read, damaged ones included.
+    fn live(&self) -> u64 {
+        self.next() - self.boundary()
+    }
+    /// Whether `live` and `oldest` are exact; otherwise they hold if no position between the boundary and `next` is missing.
+    fn counts(&self) -> bool {
+        true
+    }
+    /// The lowest position that can be read.
+    fn oldest(&self) -> Option<u64> {
+        (self.boundary() < self.next()).then(|| self.boundary())
+    }
 }
 
 /// What only a writer has.
 struct Writer<H: Host> {
-    /// Held until the log is closed; none in a log that is to succeed another one, which holds it.
+    /// Held until the log is closed; in shared mode while a call writes; none in a log that is to succeed another one,
+    /// which holds it.
     lock: Option<H::Lock>,
+    /// What only shared mode needs.
+    shared: Option<Shared>,
     epoch: u64,
     /// The next frame starts the epoch.
     epoch_starts: bool,
@@ -96,6 +126,8 @@ struct Writer<H: Host> {
 struct Waiting {
     ends: Vec<u32>,
     bytes: Vec<u8>,
+    /// Their positions, ascending; empty where they are consecutive.
+    ids: Vec<u64>,
 }
 
 /// An open log.
@@ -128,8 +160,8 @@ pub(crate) struct RecordLog<H: Host, V: View> {
     ended: u64,
     /// What a read-only open found.
     damage: Vec<Damage>,
-    /// Positions that missing files held.
-    lost: Vec<Lost>,
+    /// Numbers of missing files, and positions that they held.
+    lost: Vec<(u64, Lost)>,
     /// Why items may be missing behind the last one that is known.
     cut_short: Option<Damage>,
     clean: bool,
@@ -141,10 +173,11 @@ fn place_name(name: &str, place: Place) -> String {
 }
 
 /// The error for a failed call other than a read.
-fn failed(what: &str, name: &str, error: StorageError) -> Error {
+pub(crate) fn failed(what: &str, name: &str, error: StorageError) -> Error {
     match error {
         StorageError::OutOfSpace => Error::OutOfSpace,
         StorageError::Locked => Error::Locked,
+        StorageError::Damaged(why) => window::known_damage(name, why),
         StorageError::Io(why) => Error::Storage(format!("{what} {name}: {why}")),
         other => Error::Storage(format!("{what} {name}: {other:?}")),
     }
@@ -163,7 +196,10 @@ impl<H: Host, V: View> RecordLog<H, V> {
 
     /// The position that the next append gets.
     pub(crate) fn next(&self) -> u64 {
-        self.history.view.next() + self.waiting.ends.len() as u64
+        match self.waiting.ids.last() {
+            Some(last) => last.saturating_add(1),
+            None => self.history.view.next() + self.waiting.ends.len() as u64,
+        }
     }
 
     /// From now on frames with items are stored compressed where that makes them smaller.

@@ -1,17 +1,17 @@
-//! Finding items by position and reading them, in the newest segment and in sealed ones.
+//! Reading items by position, in the newest segment and in sealed ones.
 //!
-//! The owner of a position is the last segment whose floor is not above it; floors of the segments that hold anything
-//! ascend. Within a segment the index names a run, and the frames of a run are walked from its start.
+//! `locate` names the run that a position is in, and the frames of a run are walked from its start.
 
 use super::history::History;
-use super::index::{Entry, Index};
+use super::index::Index;
 use super::items::{BadPart, FrameItems, Source};
+use super::locate::Located;
 use super::scan::Scanner;
 use super::survey::{After, Survey};
-use super::window::{file_size, read_failed};
+use super::window::{exhausted, file_size, read_failed};
 use super::{RecordLog, View};
 use crate::error::{Damage, Error, Result};
-use crate::format::frame::Place;
+use crate::format::frame::{Kind, Place};
 use crate::format::segment::Run;
 use crate::storage::{File, Host, StorageError};
 use alloc::{string::String, vec::Vec};
@@ -50,15 +50,31 @@ pub(super) struct Sealed<F> {
 /// The frame read last.
 pub(super) struct Cursor {
     items: FrameItems,
-    /// The run it belongs to, and the position behind the last one of it that can be read.
-    run: u64,
-    end: u64,
+    /// The run it belongs to, as far as that can be read, and where its frames end at the latest.
+    run: Run,
+    limit: u64,
 }
 
 impl Cursor {
-    fn holds(&self, position: u64) -> bool {
-        self.items.header.first <= position && position < self.items.header.next().min(self.end)
+    fn end(&self) -> u64 {
+        self.items.header.end.min(self.run.end())
     }
+
+    fn holds(&self, position: u64) -> bool {
+        self.items.header.first.max(self.run.first) <= position && position < self.end()
+    }
+
+    /// Where the frame behind this one starts, and the position that this one ends with.
+    fn behind(&self) -> (u64, u64) {
+        (self.items.offset + self.items.header.len(), self.items.header.end)
+    }
+}
+
+/// What became of looking for a position.
+enum Sought {
+    Frame(Cursor),
+    /// There is no such position, nor any below this one.
+    Absent(u64),
 }
 
 impl<H: Host, V: View> RecordLog<H, V> {
@@ -163,39 +179,13 @@ impl<H: Host, V: View> RecordLog<H, V> {
         Ok(history.map(after))
     }
 
-    /// The segment that owns a position below the next one.
-    fn owner(&mut self, position: u64) -> Result<u64> {
-        if position >= self.history.index.floor || self.older.is_empty() {
-            return Ok(self.place.segment);
-        }
-        let (mut low, mut high) = (0, self.older.len());
-        while low < high {
-            let middle = low + (high - low) / 2;
-            let number = self.older.get(middle).copied().unwrap_or_default();
-            if self.floor(number)? <= position { low = middle + 1 } else { high = middle }
-        }
-        Ok(self.older.get(low.saturating_sub(1)).copied().unwrap_or(self.place.segment))
-    }
-
-    /// The first segment that is needed if everything below `boundary` is pruned: the last one whose floor is not above
-    /// it.
-    pub(crate) fn first_needed(&mut self, boundary: u64) -> Result<Option<u64>> {
-        let mut needed = None;
-        for number in self.older.clone() {
-            match self.floor(number) {
-                Ok(floor) if floor > boundary => break,
-                Ok(_) => needed = Some(number),
-                // What it holds is not known; a later one may tell that it is not needed.
-                Err(Error::Damaged(_)) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        let newest = self.history.index.floor <= boundary;
-        Ok(if newest { Some(self.place.segment) } else { needed })
-    }
-
     /// The boundary as of now, in a log that another process may be writing.
     pub(crate) fn boundary_now(&self) -> Result<u64> {
+        Ok(self.view_now()?.boundary())
+    }
+
+    /// The view as of now, likewise.
+    pub(crate) fn view_now(&self) -> Result<V> {
         let request = super::Request {
             mode: crate::types::Mode::ReadOnly,
             expect: None,
@@ -204,20 +194,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
             accept: &|_, _| Ok(()),
         };
         let log = RecordLog::<H, V>::open(self.host.clone(), &self.name, &request)?;
-        Ok(log.view().boundary())
-    }
-
-    /// The lowest position that a segment behind this one owns.
-    pub(super) fn owned_below(&mut self, segment: u64) -> Result<u64> {
-        if segment == self.place.segment {
-            return Ok(u64::MAX);
-        }
-        let newest = self.history.index.floor;
-        let at = self.older.partition_point(|n| *n <= segment);
-        match self.older.get(at).copied() {
-            Some(next) => Ok(self.floor(next)?.min(newest)),
-            None => Ok(newest),
-        }
+        Ok(log.view().clone())
     }
 
     fn with_source<R>(
@@ -269,20 +246,22 @@ impl<H: Host, V: View> RecordLog<H, V> {
         ends: &mut Vec<u32>,
         bytes: &mut Vec<u8>,
     ) -> Result<u64> {
-        let cursor = match self.cursor.take() {
-            Some(cursor) if cursor.holds(position) => cursor,
-            other => {
-                if let Some(lost) =
-                    self.lost.iter().find(|l| l.bounds.start <= position && position < l.bounds.end)
-                {
-                    return Err(Error::Damaged(lost.damage.clone()));
-                }
-                self.seek(position, lane, other)?
+        let cursor = match self.seek(position, lane)? {
+            Sought::Frame(cursor) => cursor,
+            Sought::Absent(_) => {
+                let (file, what) =
+                    (self.file_name.clone(), "no frame that verifies holds this position".into());
+                return Err(Error::Damaged(Damage {
+                    file,
+                    offset: 0,
+                    lowest: Some(position),
+                    next: None,
+                    what,
+                }));
             }
         };
-        let (first, end) = (cursor.items.header.first, cursor.end);
-        let (from, count) = (position - first, count.min(end - position));
-        let items = &cursor.items;
+        let (items, end) = (&cursor.items, cursor.end());
+        let (from, count) = (position - items.header.first, count.min(end - position));
         let outcome = self.with_source(items.segment, lane, |source| {
             match items.read(source, from, count, most, ends, bytes)? {
                 Ok(n) => Ok(n),
@@ -293,48 +272,254 @@ impl<H: Host, V: View> RecordLog<H, V> {
         outcome
     }
 
-    /// Finds the frame that holds a position.
-    fn seek(&mut self, position: u64, lane: Lane, last: Option<Cursor>) -> Result<Cursor> {
-        let segment = match &last {
-            // The next frame is mostly in the same segment.
-            Some(c) if c.items.header.next() == position && position < c.end => c.items.segment,
-            _ => self.owner(position)?,
+    /// Finds the frame that holds a position, or would if the position were there.
+    fn seek(&mut self, position: u64, lane: Lane) -> Result<Sought> {
+        let last = match self.cursor.take() {
+            Some(cursor) if cursor.holds(position) => return Ok(Sought::Frame(cursor)),
+            other => other,
         };
-        let end_of_frames = self.history.tip.offset;
-        let newest = segment == self.place.segment;
-        // A later segment may have superseded what the index of this one still names.
-        let owned = self.owned_below(segment)?;
-        let index = if newest { &self.history.index } else { &self.sealed(segment)?.index };
-        let run = match index.find(position) {
-            Entry::Run(run) => Run { count: run.end().min(owned).saturating_sub(run.first), ..run },
-            Entry::Lost(lost) => {
-                let (lowest, next) = (Some(lost.bounds.start), Some(lost.bounds.end));
-                return Err(Error::Damaged(Damage { lowest, next, ..lost.damage.clone() }));
-            }
-            Entry::Absent => {
-                let file = self.segment_name(segment);
-                let what = "no frame that verifies holds this position".into();
-                return Err(Error::Damaged(Damage {
-                    file,
-                    offset: 0,
-                    lowest: Some(position),
-                    next: None,
-                    what,
-                }));
-            }
+        let goes_on = last.as_ref().filter(|c| c.items.header.end <= position && position < c.run.end());
+        let (segment, run, limit) = match goes_on {
+            Some(c) => (c.items.segment, c.run, c.limit),
+            None => match self.locate(position)? {
+                Located::Run { segment, run } => {
+                    let newest = segment == self.place.segment;
+                    let (index, end) = if newest {
+                        (&self.history.index, self.history.tip.offset)
+                    } else {
+                        let sealed = self.sealed(segment)?;
+                        (&sealed.index, sealed.size)
+                    };
+                    (segment, run, index.limit(&run).min(end))
+                }
+                Located::Lost(damage) => return Err(Error::Damaged(damage)),
+                Located::Absent(around) => return Ok(Sought::Absent(around.end)),
+            },
         };
-        let limit = index.limit(&run);
-        let limit = limit.min(if newest { end_of_frames } else { self.sealed(segment)?.size });
-        let (mut offset, mut next) = (run.offset, run.first);
+        let mut start = (run.offset, run.first);
         if let Some(c) = &last
             && c.items.segment == segment
-            && c.run == run.first
-            && c.items.header.next() <= position
+            && c.run.offset == run.offset
+            && c.items.header.end <= position
         {
-            (offset, next) = (c.items.offset + c.items.header.len(), c.items.header.next());
+            start = c.behind();
         }
-        self.with_source(segment, lane, |source| walk(source, run, (offset, next), limit, position))
+        let walked =
+            self.with_source(segment, lane, |source| walk(source, run, start, limit, position, V::DENSE))?;
+        Ok(match walked {
+            Walked::Found(items) => Sought::Frame(Cursor { items, run, limit }),
+            Walked::Absent(next) => Sought::Absent(next.min(run.end())),
+        })
     }
+
+    /// Reads existing items with positions from `from` on, below `below`, in ascending order, from one frame or from what
+    /// waits: at most `count`, and as many as fit into `most` bytes of `bytes` (one at least, if `ids` is empty). Returns
+    /// where to go on: `below` if there are no more. A lost stretch is `damaged`; go on behind it.
+    #[allow(clippy::too_many_arguments)] // what is asked, how much of it, and where it goes
+    pub(crate) fn read_sparse(
+        &mut self,
+        from: u64,
+        below: u64,
+        count: u64,
+        most: u64,
+        lane: Lane,
+        ids: &mut Vec<u64>,
+        ends: &mut Vec<u32>,
+        bytes: &mut Vec<u8>,
+    ) -> Result<u64> {
+        self.read_as_of(u64::MAX, from, below, count, most, lane, ids, ends, bytes)
+    }
+
+    /// The same without what stands in `put` frames behind frame number `last`. In a log whose frames supersede nothing,
+    /// below the next position of that time, this is what there was then.
+    #[allow(clippy::too_many_arguments)] // as above
+    pub(crate) fn read_as_of(
+        &mut self,
+        last: u64,
+        mut from: u64,
+        below: u64,
+        count: u64,
+        most: u64,
+        lane: Lane,
+        ids: &mut Vec<u64>,
+        ends: &mut Vec<u32>,
+        bytes: &mut Vec<u8>,
+    ) -> Result<u64> {
+        let written = self.history.view.next();
+        while from < below {
+            if from >= written {
+                return self.read_held_ids(from, below, count, most, ids, ends, bytes);
+            }
+            let cursor = match self.seek(from, lane)? {
+                Sought::Frame(cursor) => cursor,
+                Sought::Absent(next) => {
+                    from = next.max(from + 1).min(written).min(below);
+                    continue;
+                }
+            };
+            let (items, end, start) = (&cursor.items, cursor.end().min(below), cursor.run.first);
+            if items.header.kind == Kind::Put && items.header.number > last {
+                from = end;
+                self.cursor = Some(cursor);
+                continue;
+            }
+            let outcome = self.with_source(items.segment, lane, |source| {
+                let first = match items.number_of(source, from)? {
+                    Ok(first) => first,
+                    Err(bad) => return Err(whole(items, source, from, end, bad)),
+                };
+                let last = match items.number_of(source, end)? {
+                    Ok(last) => last.min(first.saturating_add(count)),
+                    Err(bad) => return Err(whole(items, source, from, end, bad)),
+                };
+                if first >= last {
+                    return Ok(None);
+                }
+                let n = match items.read(source, first, last - first, most, ends, bytes)? {
+                    Ok(n) => n,
+                    Err(bad) => {
+                        let damage = stretch(items, source, first, end, bad)?;
+                        // What the frame held before that was superseded.
+                        let lowest = damage.lowest.map(|lowest| lowest.max(start));
+                        return Err(Error::Damaged(Damage { lowest, ..damage }));
+                    }
+                };
+                match items.positions(source, first..first + n)? {
+                    Ok(positions) => Ok(Some(positions)),
+                    Err(bad) => Err(whole(items, source, from, end, bad)),
+                }
+            });
+            self.cursor = Some(cursor);
+            match outcome? {
+                // Nothing of it fits any more.
+                Some(positions) if positions.is_empty() => return Ok(from),
+                Some(positions) => {
+                    let next = positions.last().map_or(from, |last| last + 1);
+                    ids.try_reserve(positions.len()).map_err(exhausted)?;
+                    ids.extend(positions);
+                    return Ok(next.min(below));
+                }
+                None => from = end,
+            }
+        }
+        Ok(below)
+    }
+
+    /// Number of existing items with positions from `from` on, below `below`.
+    pub(crate) fn count_between(&mut self, mut from: u64, below: u64) -> Result<u64> {
+        let mut found = self.held_ids(from, below);
+        let below = below.min(self.history.view.next());
+        while from < below {
+            let cursor = match self.seek(from, Lane::Stream)? {
+                Sought::Frame(cursor) => cursor,
+                Sought::Absent(next) => {
+                    from = next.max(from + 1);
+                    continue;
+                }
+            };
+            let (items, end) = (&cursor.items, cursor.end().min(below));
+            let outcome = self.with_source(items.segment, Lane::Stream, |source| {
+                match (items.number_of(source, from)?, items.number_of(source, end)?) {
+                    (Ok(first), Ok(last)) => Ok(last.saturating_sub(first)),
+                    (Err(bad), _) | (_, Err(bad)) => Err(whole(items, source, from, end, bad)),
+                }
+            });
+            self.cursor = Some(cursor);
+            (found, from) = (found + outcome?, end);
+        }
+        Ok(found)
+    }
+
+    /// The lowest existing position from `from` on, below `below`, of what was written.
+    pub(crate) fn first_from(&mut self, mut from: u64, below: u64) -> Result<Option<u64>> {
+        let below = below.min(self.history.view.next());
+        while from < below {
+            let cursor = match self.seek(from, Lane::Point)? {
+                Sought::Frame(cursor) => cursor,
+                Sought::Absent(next) => {
+                    from = next.max(from + 1);
+                    continue;
+                }
+            };
+            let (items, end) = (&cursor.items, cursor.end().min(below));
+            let outcome = self.with_source(items.segment, Lane::Point, |source| {
+                let first = match items.number_of(source, from)? {
+                    Ok(first) => first..(first + 1).min(u64::from(items.header.count)),
+                    Err(bad) => return Err(whole(items, source, from, end, bad)),
+                };
+                match items.positions(source, first)? {
+                    Ok(positions) => Ok(positions.first().copied().filter(|position| *position < end)),
+                    Err(bad) => Err(whole(items, source, from, end, bad)),
+                }
+            });
+            self.cursor = Some(cursor);
+            match outcome? {
+                Some(found) => return Ok(Some(found)),
+                None => from = end,
+            }
+        }
+        Ok(None)
+    }
+
+    /// The highest existing position from `low` on, below `below`.
+    pub(crate) fn last_below(&mut self, low: u64, below: u64) -> Result<Option<u64>> {
+        if let Some(held) = self.last_held(low, below) {
+            return Ok(Some(held));
+        }
+        let mut below = below.min(self.history.view.next());
+        while low < below {
+            match self.locate(below - 1)? {
+                Located::Absent(around) => below = around.start.min(below - 1),
+                Located::Lost(damage) => return Err(Error::Damaged(damage)),
+                Located::Run { run, .. } => {
+                    let first = run.first.max(low);
+                    if let Some(found) = self.last_in_run(first, below)? {
+                        return Ok(Some(found));
+                    }
+                    below = first;
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// The highest existing position of one run, from `from` on, below `below`.
+    fn last_in_run(&mut self, mut from: u64, below: u64) -> Result<Option<u64>> {
+        let mut found = None;
+        while from < below {
+            let cursor = match self.seek(from, Lane::Point)? {
+                Sought::Frame(cursor) => cursor,
+                Sought::Absent(next) => {
+                    from = next.max(from + 1);
+                    continue;
+                }
+            };
+            let (items, end) = (&cursor.items, cursor.end().min(below));
+            let outcome = self.with_source(items.segment, Lane::Point, |source| {
+                let (first, last) = match (items.number_of(source, from)?, items.number_of(source, end)?) {
+                    (Ok(first), Ok(last)) => (first, last),
+                    (Err(bad), _) | (_, Err(bad)) => return Err(whole(items, source, from, end, bad)),
+                };
+                if first >= last {
+                    return Ok(None);
+                }
+                match items.positions(source, last - 1..last)? {
+                    Ok(positions) => Ok(positions.last().copied()),
+                    Err(bad) => Err(whole(items, source, from, end, bad)),
+                }
+            });
+            self.cursor = Some(cursor);
+            (found, from) = (outcome?.or(found), end);
+        }
+        Ok(found)
+    }
+}
+
+/// What walking came to.
+enum Walked {
+    Found(FrameItems),
+    /// The position lies between two frames; where the second one begins.
+    Absent(u64),
 }
 
 /// The frame that was read last.
@@ -351,7 +536,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
     pub(crate) fn last_frame(&self) -> Option<LastFrame> {
         let items = &self.cursor.as_ref()?.items;
         let file = self.segment_name(items.segment);
-        Some(LastFrame { file, offset: items.offset, first: items.header.first, end: items.header.next() })
+        Some(LastFrame { file, offset: items.offset, first: items.header.first, end: items.header.end })
     }
 }
 
@@ -362,7 +547,8 @@ fn walk<F: File>(
     (mut offset, mut next): (u64, u64),
     limit: u64,
     position: u64,
-) -> Result<Cursor> {
+    dense: bool,
+) -> Result<Walked> {
     let mut gap = None;
     let damage = |source: &Source<'_, F>, offset, lowest, next, what: &str| {
         let file = source.name.into();
@@ -375,28 +561,42 @@ fn walk<F: File>(
             offset += crate::format::ALIGN;
             continue;
         };
-        let holds_items = header.kind.has_items() && header.count > 0 && header.next() > run.first;
+        let holds_items = header.kind.has_items() && header.count > 0 && header.end > run.first;
         if holds_items {
             if position < header.first {
+                if gap.is_none() && !dense {
+                    return Ok(Walked::Absent(header.first));
+                }
                 let at = gap.unwrap_or(offset);
                 return Err(damage(source, at, next, header.first, "the header of a frame is damaged"));
             }
             gap = None;
-            if position < header.next() {
-                let end = header.next().min(run.end());
+            if position < header.end {
+                let end = header.end.min(run.end());
                 return match FrameItems::open(source, offset, header.clone())? {
-                    Ok(items) => Ok(Cursor { items, run: run.first, end: run.end() }),
+                    Ok(items) => Ok(Walked::Found(items)),
                     Err(BadPart(at)) => {
-                        Err(damage(source, at, header.first, end, "the body of a frame is damaged"))
+                        let first = header.first.max(run.first);
+                        Err(damage(source, at, first, end, "the body of a frame is damaged"))
                     }
                 };
             }
-            next = header.next();
+            next = header.end;
         }
         offset = offset.saturating_add(header.len());
     }
+    if gap.is_none() && !dense {
+        return Ok(Walked::Absent(run.end()));
+    }
     let at = gap.unwrap_or(offset);
     Err(damage(source, at, next.min(position), run.end(), "the header of a frame is damaged"))
+}
+
+/// The damage that a bad list of positions amounts to.
+fn whole<F: File>(items: &FrameItems, source: &Source<'_, F>, from: u64, end: u64, bad: BadPart) -> Error {
+    let lowest = Some(items.header.first.max(from));
+    let what = "a part of a frame's body is damaged".into();
+    Error::Damaged(Damage { file: source.name.into(), offset: bad.0, lowest, next: Some(end), what })
 }
 
 /// The damage that the stretch of bad items around this one amounts to.
@@ -407,13 +607,13 @@ fn stretch<F: File>(
     end: u64,
     bad: BadPart,
 ) -> Result<Damage> {
-    let first = items.header.first;
     let (stretch, part) = items.stretch(source, item)?;
+    let span = items.span(source, &stretch)?;
     Ok(Damage {
         file: source.name.into(),
         offset: if part.0 == items.offset { bad.0 } else { part.0 },
-        lowest: Some(first + stretch.start),
-        next: Some((first + stretch.end).min(end)),
+        lowest: Some(span.start),
+        next: Some(span.end.min(end)),
         what: "a part of a frame's body is damaged".into(),
     })
 }

@@ -31,7 +31,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
         // What the last frame promises was durable before it was written; the rest, itself included, may be in memory
         // only.
         let promised = if tip.promise.segment == place.segment { tip.promise.offset } else { 0 };
-        self.write_again(promised, tip.offset)?;
+        self.write_again(self.file()?, promised, tip.offset)?;
         self.file()?.sync().map_err(|e| failed("syncing", &file_name, e))?;
         if let Some(spare) = repair.spare {
             self.empty(spare)?;
@@ -49,6 +49,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
         self.older.retain(|n| !dying.contains(n));
         self.writer = Some(Writer {
             lock: Some(lock),
+            shared: None,
             epoch: self.host.draw(),
             epoch_starts: true,
             durable: tip.address(),
@@ -60,8 +61,8 @@ impl<H: Host, V: View> RecordLog<H, V> {
     }
 
     /// Writes verified frames again in place: the same bytes.
-    fn write_again(&mut self, from: u64, to: u64) -> Result<()> {
-        let (file, name) = (self.file()?, &self.file_name);
+    pub(super) fn write_again(&self, file: &H::File, from: u64, to: u64) -> Result<()> {
+        let name = &self.file_name;
         let mut scanner = Scanner::new(file, name, self.place, to);
         let (mut start, mut bytes) = (from, Vec::new());
         let mut offset = from;
@@ -115,11 +116,11 @@ impl<H: Host, V: View> RecordLog<H, V> {
     /// Older segments that a rewind left without anything that can be read.
     pub(super) fn dead_by_rewind(&mut self) -> Result<Vec<u64>> {
         let began = V::restore(&self.history.header.options, &self.history.header.checkpoint.view);
-        let floor = self.history.index.floor;
+        let cut = self.history.index.cut;
         let mut dead = Vec::new();
-        if began.is_some_and(|view| floor < view.next()) {
+        if began.is_some_and(|view| cut < view.next()) {
             for number in self.older.clone().into_iter().rev() {
-                if self.floor(number)? < floor {
+                if self.floor(number)? < cut {
                     break;
                 }
                 dead.push(number);

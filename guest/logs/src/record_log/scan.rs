@@ -124,6 +124,11 @@ impl<'a, F: File> Scanner<'a, F> {
         Ok(offset >= self.size || self.end_of_data(offset)? <= offset)
     }
 
+    /// Whether the `len` bytes from `offset` on, or as many as the file has, are zeros.
+    pub(super) fn is_nothing(&mut self, offset: u64, len: usize) -> Result<bool> {
+        Ok(self.get(offset, len)?.iter().all(|byte| *byte == 0))
+    }
+
     /// The header at this address.
     pub(super) fn header_at(
         &mut self,
@@ -162,7 +167,12 @@ impl<'a, F: File> Scanner<'a, F> {
         };
         let mut failing = Vec::new();
         let mut payload = Vec::new();
-        let keep = !header.kind.has_items();
+        // Of items only the lists that tell what they supersede.
+        let keep = match header.kind.has_items() {
+            true if header.scattered() => header.lists(),
+            true => 0,
+            false => header.payload(),
+        } as usize; // at most MAX_STRUCTURE, or 12 MiB
         let start = offset + HEADER as u64;
         let encoded = header.encode(place, offset);
         if header.blocks() == 0 {
@@ -172,9 +182,7 @@ impl<'a, F: File> Scanner<'a, F> {
             } else {
                 sink(offset, &encoded)?;
                 sink(start, body)?;
-                if keep {
-                    payload.extend_from_slice(body);
-                }
+                payload.extend_from_slice(body.get(..keep).unwrap_or(body));
             }
         } else {
             let table_len = header.table() as usize; // at most 136 KiB
@@ -185,9 +193,7 @@ impl<'a, F: File> Scanner<'a, F> {
             } else {
                 sink(offset, &encoded)?;
                 sink(start, &table)?;
-                if keep {
-                    payload = room(header.payload().min(size) as usize)?; // at most MAX_STRUCTURE
-                }
+                payload = room((keep as u64).min(size) as usize)?;
                 let (mut at, mut left) = (start + table_len as u64, header.payload());
                 for check in table.chunks_exact(8) {
                     let len = left.min(BLOCK as u64) as usize;
@@ -196,9 +202,8 @@ impl<'a, F: File> Scanner<'a, F> {
                         failing.push(at..at + len as u64);
                     } else {
                         sink(at, block)?;
-                        if keep {
-                            payload.extend_from_slice(block);
-                        }
+                        let more = keep.saturating_sub(payload.len());
+                        payload.extend_from_slice(block.get(..more).unwrap_or(block));
                     }
                     (at, left) = (at + len as u64, left - len as u64);
                 }

@@ -59,6 +59,8 @@ pub(super) struct Survey<V> {
     gap: Option<Gap>,
     /// The state was guessed; the next checkpoint tells it.
     blank: bool,
+    /// The last frame changed the state in a way that is lost.
+    blind: bool,
 }
 
 impl<V: View> Survey<V> {
@@ -81,6 +83,7 @@ impl<V: View> Survey<V> {
             after,
             gap,
             blank: false,
+            blind: false,
         };
         match scanner.frame_at(0)? {
             Ok(frame) => {
@@ -178,7 +181,7 @@ impl<V: View> Survey<V> {
         };
         match FrameItems::open(&mut source, bad.offset, header.clone())? {
             Err(_) => {
-                let lost = (header.count > 0).then(|| (header.first, Some(header.next())));
+                let lost = (header.count > 0).then(|| (header.first, Some(header.end)));
                 self.report(scanner, offset, lost, bad.what);
             }
             Ok(items) => {
@@ -191,8 +194,8 @@ impl<V: View> Survey<V> {
                     for stretch in stretches {
                         // Neighbouring blocks may cost the same items.
                         if !named.contains(&stretch) {
-                            let lost = (header.first + stretch.start, Some(header.first + stretch.end));
-                            self.report(scanner, part.start, Some(lost), bad.what);
+                            let span = items.span(&mut source, &stretch)?;
+                            self.report(scanner, part.start, Some((span.start, Some(span.end))), bad.what);
                             named.push(stretch);
                         }
                     }
@@ -230,22 +233,18 @@ impl<V: View> Survey<V> {
             let view = V::restore(&history.header.options, &body.checkpoint.view)?;
             Some((view, body.checkpoint.retained))
         });
-        let behind = match &restored {
-            Some((view, _)) => view.next(),
-            None if frame.kind.has_items() => frame.first,
-            None => {
-                // It tells neither the size nor what is missing: the next one may.
-                history.moved(frame, self.offset);
-                return;
-            }
-        };
+        // What a truncation is about to supersede need not be known.
+        let behind = if frame.kind == Kind::Truncate { frame.first.min(frame.before) } else { frame.before };
         let lowest = if frame.low == NONE { history.view.next() } else { frame.low.min(history.view.next()) };
         let (offset, what) = (gap.offset, gap.what);
         let lost = (lowest < behind).then_some((lowest, Some(behind)));
         self.gap = None;
         self.lose(scanner, lowest, behind, offset, lost, what);
-        if let (Some(history), Some((view, retained))) = (self.history.as_mut(), restored) {
+        let Some(history) = self.history.as_mut() else { return };
+        if let Some((view, retained)) = restored {
             (history.view, history.retained) = (view, retained);
+        } else if history.view.next() != frame.before {
+            history.view.skip_to(frame.before);
         }
     }
 
@@ -276,33 +275,48 @@ impl<V: View> Survey<V> {
         bridged: bool,
     ) {
         let Some(history) = self.history.as_mut() else { return };
-        if self.blank
+        let follows = bridged || history.follows(header);
+        if core::mem::take(&mut self.blind) && follows {
+            history.view.skip_to(header.before);
+        }
+        if (self.blank || follows)
             && header.kind.has_index()
             && let Some(body) = payload.and_then(IndexBody::decode)
             && let Some(view) = V::restore(&history.header.options, &body.checkpoint.view)
         {
             (history.view, self.blank) = (view, false);
         }
-        if !bridged && !history.follows(header) {
+        self.blind = header.kind == Kind::Meta && payload.is_none();
+        if !follows {
             // Of another history of this log: what stood here is lost, and what stands here is not to be served.
             self.gap = Some(Gap { offset, what: "a frame does not continue the one before" });
         } else if !history.apply(header, offset, payload) {
             history.moved(header, offset);
-            let lost = (header.count > 0).then(|| (header.first, Some(header.next())));
+            let lost = (header.count > 0).then(|| (header.first, Some(header.end)));
             self.report(scanner, offset, lost, "a frame makes no sense where it stands");
+        } else if header.scattered()
+            && payload.is_none()
+            && let Some(damage) = self.damage.last()
+        {
+            // Which of them it superseded is lost.
+            history.index.lose_between(Bounds { start: header.first, end: header.end }, damage.clone());
         }
     }
 
     /// Settles what a gap at the end may have cost, and what is missing altogether.
     fn end<F: File>(&mut self, scanner: &mut Scanner<'_, F>) -> Result<Step> {
         let gap = self.gap.take();
-        let Some(history) = self.history.as_ref() else {
+        let Some(history) = self.history.as_mut() else {
             if let Some(gap) = gap {
                 self.report(scanner, gap.offset, Some((0, None)), gap.what);
             }
             return Ok(Step::Done);
         };
         let next = history.view.next();
+        if self.blind {
+            // The last frame changed the view, nobody knows how.
+            history.view.skip_to(next);
+        }
         let missing = self.after.filter(|after| after.number > history.tip.number.saturating_add(1));
         let (offset, what) = match (&gap, missing) {
             (Some(gap), _) => (gap.offset, gap.what),
@@ -343,10 +357,16 @@ impl<V: View> Survey<V> {
         match header.kind {
             kind if kind.has_items() => {
                 let lost = (header.count > 0).then_some((header.first, None));
-                self.lose(scanner, header.first, header.next(), offset, lost, what);
+                self.lose(scanner, header.first, header.end, offset, lost, what);
             }
-            Kind::Meta => self.report(scanner, offset, None, what),
-            _ => self.report(scanner, offset, None, what),
+            kind => {
+                self.report(scanner, offset, None, what);
+                if kind == Kind::Meta
+                    && let Some(history) = self.history.as_mut()
+                {
+                    history.view.skip_to(history.view.next());
+                }
+            }
         }
     }
 }

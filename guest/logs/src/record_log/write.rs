@@ -9,11 +9,12 @@ use super::index::{Index, MAX_RUNS};
 use super::life;
 use super::open::Create;
 use super::read::Sealed;
+use super::shared::AHEAD;
 use super::{RecordLog, View, failed, place_name, room};
 use crate::error::{Error, Limit, Result, Token};
 use crate::format::frame::{self, FrameHeader, Kind, NONE, Place, Promise};
 use crate::format::segment::{Checkpoint, IndexBody, MAX_RUN, Meta, SegmentHeader};
-use crate::format::{HEADER, frame_len};
+use crate::format::{HEADER, SECTOR, frame_len};
 use crate::storage::{File, Host, StorageError};
 use alloc::{string::String, vec::Vec};
 
@@ -39,9 +40,35 @@ pub(crate) struct NewFrame<'a> {
     pub(crate) kind: Kind,
     pub(crate) first: u64,
     pub(crate) count: u32,
+    /// The positions, ascending, unless they are consecutive.
+    pub(crate) ids: Option<&'a [u64]>,
+    /// Of items: where they end, as little-endian `u32`s; then the items.
     pub(crate) parts: &'a [&'a [u8]],
     /// It may use the space that is kept back.
     pub(crate) kept: bool,
+}
+
+impl NewFrame<'_> {
+    /// The positions, if they are not consecutive.
+    fn listed(&self) -> Option<&[u64]> {
+        self.ids.filter(|ids| self.end() - self.first != ids.len() as u64)
+    }
+
+    /// An error if the index of a segment could not hold where its items are.
+    fn check_stretches(&self) -> Result<()> {
+        let Some(ids) = self.listed().filter(|_| self.kind == Kind::Put) else { return Ok(()) };
+        let breaks = |pair: &&[u64]| pair.first().map(|id| id + 1) != pair.last().copied();
+        let (allowed, got) = (MAX_RUNS as u64, 1 + ids.windows(2).filter(breaks).count() as u64);
+        if got > allowed { Err(Error::TooLarge { what: Limit::BatchCount, allowed, got }) } else { Ok(()) }
+    }
+
+    /// The position behind the last one.
+    fn end(&self) -> u64 {
+        match self.ids.and_then(<[u64]>::last) {
+            Some(last) => last.saturating_add(1),
+            None => self.first.saturating_add(u64::from(self.count)),
+        }
+    }
 }
 
 impl<F: File, V: View> SegmentFile<F, V> {
@@ -69,6 +96,7 @@ impl<F: File, V: View> SegmentFile<F, V> {
         let fields = FrameHeader {
             epoch_start: true,
             epoch,
+            before: create.view.next(),
             promise: Promise { segment: place.segment, offset: 0, number: number + 1 },
             ..fields(Kind::Header, number, chain)
         };
@@ -131,8 +159,10 @@ fn fields(kind: Kind, number: u64, previous: u128) -> FrameHeader {
         epoch_start: false,
         number: number + 1,
         epoch: 0,
+        listed: false,
         first: 0,
         end: 0,
+        before: 0,
         low: NONE,
         count: 0,
         body: 0,
@@ -167,7 +197,9 @@ impl<H: Host, V: View> RecordLog<H, V> {
 
     pub(super) fn writer(&mut self) -> Result<&mut super::Writer<H>> {
         self.check_open()?;
-        self.writer.as_mut().ok_or(Error::ReadOnly)
+        let writer = self.writer.as_mut().ok_or(Error::ReadOnly)?;
+        // In shared mode whoever writes has entered.
+        if writer.lock.is_some() { Ok(writer) } else { Err(Error::Other("the log is not locked".into())) }
     }
 
     /// The token of the last frame.
@@ -179,7 +211,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
     /// Space that must stay free behind every ordinary frame: for frames that prune, finish a segment, seal the log.
     fn kept_back(&self) -> u64 {
         let (retained, runs) = (self.history.retained.len() as u64, self.history.index.runs.len() as u64);
-        let index = HEADER as u64 + 512 + 24 * retained + MAX_RUN * (1 + runs);
+        let index = HEADER as u64 + 512 + self.history.view.weight() + 24 * retained + MAX_RUN * (1 + runs);
         SPARE + 3 * index
     }
 
@@ -208,7 +240,9 @@ impl<H: Host, V: View> RecordLog<H, V> {
     /// Writes a frame. When this returns, the host has it.
     pub(crate) fn write_frame(&mut self, new: &NewFrame<'_>) -> Result<()> {
         self.check_writable()?;
-        let payload: u64 = new.parts.iter().map(|p| p.len() as u64).sum();
+        new.check_stretches()?;
+        let ids = new.listed().map_or(0, |ids| 8 * ids.len() as u64);
+        let payload: u64 = new.parts.iter().map(|p| p.len() as u64).sum::<u64>() + ids;
         let len = frame_len(payload + 8 * crate::format::blocks(payload));
         if !new.kept {
             let full = self.history.tip.offset + len > self.history.header.segment_bytes
@@ -217,49 +251,82 @@ impl<H: Host, V: View> RecordLog<H, V> {
                 self.roll()?;
             }
         }
-        self.claim(len, new.kept)?;
+        // Positions in many stretches make the index longer.
+        let stretches = match (new.kind, new.listed()) {
+            (Kind::Put, Some(ids)) => ids.windows(2).filter(|pair| pair[0] + 1 != pair[1]).count() as u64,
+            _ => 0,
+        };
+        self.claim(len + 3 * MAX_RUN * stretches, new.kept)?;
         self.put(new)
     }
 
     /// Writes a frame for which there is space.
     fn put(&mut self, new: &NewFrame<'_>) -> Result<()> {
-        let (tip, place) = (self.history.tip.clone(), self.place);
+        let (tip, place, before) = (self.history.tip.clone(), self.place, self.history.view.next());
         let writer = self.writer()?;
         let mut fields = FrameHeader {
             epoch_start: writer.epoch_starts,
             epoch: writer.epoch,
+            listed: new.listed().is_some(),
             first: new.first,
+            end: new.end(),
             count: new.count,
             promise: writer.durable,
+            low: tip.low,
+            before,
             ..fields(new.kind, tip.number, tip.chain)
         };
-        fields.low = tip.low.min(fields.supersedes());
-        let packed = if self.compress && new.kind.has_items() { pack(new.parts)? } else { None };
+        let mut list: Vec<u8>;
+        let mut parts = new.parts;
+        let mut listed: Vec<&[u8]> = Vec::new();
+        if let (Some(ids), Some((ends, items))) = (new.listed(), new.parts.split_first()) {
+            list = room(8 * ids.len())?;
+            list.extend(ids.iter().flat_map(|id| id.to_le_bytes()));
+            listed.extend([ends, &list[..]]);
+            listed.extend(items);
+            parts = &listed;
+        }
+        let pack_it = self.compress && new.kind.has_items() && !fields.scattered();
+        let packed = if pack_it { pack(parts)? } else { None };
         let (header, bytes) = match &packed {
             Some((packed, decoded)) => {
                 (fields.codec, fields.decoded) = (frame::LZ4, *decoded);
                 frame::encode(fields, place, tip.offset, &[packed])
             }
-            None => frame::encode(fields, place, tip.offset, new.parts),
+            None => frame::encode(fields, place, tip.offset, parts),
         };
-        if let Err(error) = self.file()?.write(tip.offset, &bytes) {
-            return self.broken("writing", error);
+        // In shared mode what a failed write leaves must show where others look.
+        // No sector is written in two steps: half of one would not look like a tear.
+        let ahead = (tip.offset + AHEAD as u64) / SECTOR * SECTOR - tip.offset;
+        let head = if self.is_shared() { bytes.len().min(ahead as usize) } else { bytes.len() };
+        let (head, rest) = bytes.split_at(head);
+        for (offset, part) in [(tip.offset, head), (tip.offset + head.len() as u64, rest)] {
+            if !part.is_empty()
+                && let Err(error) = self.file()?.write(offset, part)
+            {
+                return self.broken("writing", error);
+            }
         }
         for window in &mut self.windows {
             window.forget(place.segment, tip.offset);
         }
         if let Some(writer) = self.writer.as_mut() {
+            let end = tip.offset + bytes.len() as u64;
             writer.epoch_starts = false;
-            writer.fill = writer.fill.max(tip.offset + bytes.len() as u64);
+            writer.fill = writer.fill.max(end);
+            if let Some(shared) = &mut writer.shared {
+                shared.written = end;
+            }
         }
-        let first_part = new.parts.first().copied().unwrap_or(&[]);
-        let payload = (!header.kind.has_items()).then_some(first_part);
-        if !self.history.apply(&header, tip.offset, payload) {
+        // Where its items are, or all of it.
+        let lists = if header.scattered() { parts.get(..2).unwrap_or(&[]).concat() } else { Vec::new() };
+        let payload = if header.scattered() { &lists } else { new.parts.first().copied().unwrap_or(&[]) };
+        if !self.history.apply(&header, tip.offset, Some(payload)) {
             // A frame that its own writer does not understand: a defect here. Nothing more may be written.
             self.shut();
             return Err(Error::Other("a frame was written that makes no sense".into()));
         }
-        if header.kind == Kind::Truncate {
+        if header.supersedes() != NONE {
             self.cursor = None;
         }
         Ok(())
@@ -274,13 +341,14 @@ impl<H: Host, V: View> RecordLog<H, V> {
         let body = IndexBody {
             checkpoint: self.checkpoint(self.older.iter().copied()),
             floor: self.history.index.floor,
+            cut: self.history.index.cut,
             first_number: self.history.index.first_number,
             runs: self.history.index.runs.clone(),
         };
         let payload = body.encode(self.place, self.history.tip.offset, kind);
         let len = frame_len(payload.len() as u64 + 8 * crate::format::blocks(payload.len() as u64));
         self.claim(len, true)?;
-        self.put(&NewFrame { kind, first: 0, count: 0, parts: &[&payload], kept: true })
+        self.put(&NewFrame { kind, first: 0, count: 0, ids: None, parts: &[&payload], kept: true })
     }
 
     /// Begins the next segment. If there is no space for it, nothing is changed.
@@ -293,6 +361,11 @@ impl<H: Host, V: View> RecordLog<H, V> {
         let file = match opened {
             Ok(file) => file,
             Err(StorageError::OutOfSpace) => return Err(Error::OutOfSpace),
+            Err(StorageError::Exists) if self.is_shared() => {
+                // Another process began to roll and did not get far.
+                self.recover_here()?;
+                return if self.writer()?.spare == Some(next.segment) { self.roll() } else { Ok(()) };
+            }
             Err(error) => return self.broken("creating the file after", error),
         };
         self.writer()?.spare = Some(next.segment);
@@ -318,6 +391,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
         let fields = FrameHeader {
             epoch: self.history.tip.epoch,
             low: self.history.tip.low,
+            before: self.history.view.next(),
             promise: self.history.tip.address(),
             ..fields(Kind::Header, self.history.tip.number, self.history.tip.chain)
         };
@@ -337,6 +411,14 @@ impl<H: Host, V: View> RecordLog<H, V> {
         self.switch(next, new, end)
     }
 
+    /// Seals the newest segment and begins the next one; returns the name of the sealed file.
+    pub(crate) fn rotate(&mut self) -> Result<String> {
+        self.check_writable()?;
+        let name = self.file_name.clone();
+        self.roll()?;
+        Ok(name)
+    }
+
     /// Goes on in the next segment, whose header is durable.
     fn switch(&mut self, next: Place, new: SegmentFile<H::File, V>, end: u64) -> Result<()> {
         let writer = self.writer()?;
@@ -344,6 +426,9 @@ impl<H: Host, V: View> RecordLog<H, V> {
         writer.spare = None;
         writer.fill = new.fill;
         writer.durable = new.history.tip.address();
+        if let Some(shared) = &mut writer.shared {
+            shared.written = new.history.tip.offset;
+        }
         let number = self.place.segment;
         self.place = next;
         let index = core::mem::replace(&mut self.history, new.history).index;
@@ -373,23 +458,51 @@ impl<H: Host, V: View> RecordLog<H, V> {
 
     /// Writes a change of the view, durable when this returns, and gives up the older segments below `keep`.
     pub(crate) fn write_meta(&mut self, change: Vec<u8>, keep: Option<u64>) -> Result<()> {
+        let below = |n: &&u64| keep.is_some_and(|keep| **n < keep);
+        let gone = self.older.iter().filter(below).copied().collect();
+        self.write_meta_without(change, gone)
+    }
+
+    /// Writes a change of the view, durable when this returns, and gives up these older segments.
+    pub(crate) fn write_meta_without(&mut self, change: Vec<u8>, mut gone: Vec<u64>) -> Result<()> {
         self.check_writable()?;
-        let mut gone = self.writer()?.dying.clone();
-        gone.extend(self.older.iter().filter(|n| keep.is_some_and(|keep| **n < keep)));
+        if self.history.tip.offset >= self.history.header.segment_bytes {
+            // Changes alone fill a segment too. Where there is no room for another one this change has to make it.
+            match self.roll() {
+                Ok(()) | Err(Error::OutOfSpace | Error::TooLarge { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        gone.extend(&self.writer()?.dying);
         gone.sort_unstable();
         let payload = Meta { view: change, removed: ranges(gone.iter().copied()) }.encode();
-        self.write_frame(&NewFrame { kind: Kind::Meta, first: 0, count: 0, parts: &[&payload], kept: true })?;
+        self.write_frame(&NewFrame {
+            kind: Kind::Meta,
+            first: 0,
+            count: 0,
+            ids: None,
+            parts: &[&payload],
+            kept: true,
+        })?;
         self.sync_frames()?;
         self.writer()?.dying.clear();
         self.older.retain(|n| gone.binary_search(n).is_err());
         self.remove_segments(&gone)
     }
 
-    /// Takes note of older segments that a truncation left with nothing: they go with the next checkpoint.
+    /// Writes a change of the view that frees nothing, so not into the space that is kept back. Durable when this returns.
+    pub(crate) fn write_change(&mut self, change: Vec<u8>) -> Result<()> {
+        let payload = Meta { view: change, removed: Vec::new() }.encode();
+        let (kind, ids) = (Kind::Meta, None);
+        self.write_frame(&NewFrame { kind, first: 0, count: 0, ids, parts: &[&payload], kept: false })?;
+        self.sync_frames().map(drop)
+    }
+
+    /// Takes note of older segments that hold nothing, be it that they were truncated: they go with the next checkpoint.
     pub(crate) fn bury(&mut self) -> Result<()> {
-        let floor = self.history.index.floor;
+        let cut = self.history.index.cut;
         while let Some(&number) = self.older.last() {
-            if self.floor(number)? < floor {
+            if self.floor(number)? < cut {
                 break;
             }
             self.older.pop();
@@ -413,7 +526,8 @@ impl<H: Host, V: View> RecordLog<H, V> {
         outcome.map(|()| token)
     }
 
-    pub(super) fn seal(&mut self) -> Result<()> {
+    /// Syncs everything and finishes the file, so that the next open has nothing to recover.
+    pub(crate) fn seal(&mut self) -> Result<()> {
         self.sync_frames()?;
         if self.history.tip.kind != Kind::Seal {
             match self.write_index(Kind::Seal) {

@@ -60,7 +60,7 @@ impl Pieces {
         let payload = parts.iter().map(|part| part.len() as u64).sum();
         self.counts.try_reserve(1).map_err(crate::record_log::exhausted)?;
         let (kind, count) = (frame::Kind::Append, entries + 1);
-        log.write_frame(&NewFrame { kind, first, count, parts: &parts, kept: false })?;
+        log.write_frame(&NewFrame { kind, first, count, ids: None, parts: &parts, kept: false })?;
         self.counts.push(entries);
         self.bytes += frame_bytes(payload);
         self.ends.clear();

@@ -24,6 +24,7 @@ impl State {
 
 impl View for State {
     const KIND: root::Kind = root::Kind::Snapshot;
+    const DENSE: bool = true;
 
     fn blank() -> Self {
         State::default()
@@ -51,7 +52,7 @@ impl View for State {
     fn items(&mut self, frame: &FrameHeader) -> bool {
         let fits = frame.kind == Kind::Append && frame.first == self.next;
         if fits {
-            self.next = frame.next();
+            self.next = frame.end;
         }
         fits
     }

@@ -103,9 +103,10 @@ pub(crate) trait View: Clone {
 
 /// What only a writer has.
 struct Writer<H: Host> {
-    /// Held until the log is closed; in shared mode while a call writes; none in a log that is to succeed another one,
-    /// which holds it.
+    /// Held until the log is closed; in shared mode while a call writes.
     lock: Option<H::Lock>,
+    /// The log that this one is to succeed holds it.
+    heir: bool,
     /// What only shared mode needs.
     shared: Option<Shared>,
     epoch: u64,

@@ -193,7 +193,6 @@ pub(super) fn at_rest() -> Vec<Script<Raft>> {
     for (name, steps, shape, ends) in [
         ("changes, closed", changes(), Raft::USUAL, vec![Step::Close]),
         ("changes, synced", changes(), Raft::USUAL, vec![Step::Do(Op::Sync)]),
-        ("changes, not synced", changes(), Raft::USUAL, vec![]),
         ("segments, closed", rolled(), Raft::USUAL, vec![Step::Close]),
         ("segments, synced", rolled(), Raft::USUAL, vec![Step::Do(Op::Sync)]),
         (

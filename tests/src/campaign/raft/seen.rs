@@ -55,10 +55,11 @@ impl SeenBy<Model> for Seen {
     }
 
     fn lost_outside(&self, frame: Option<&FrameInfo>) -> Option<String> {
-        // Frames with gaps tell how many entries they have, not how far those reach.
+        // Frames with gaps tell how many entries they have, not how far those reach; and where a header is lost, nobody
+        // knows whether the indexes before it were left out.
         let own = frame.map_or(0..0, |frame| match frame.kind {
             "put" => frame.first..u64::MAX,
-            _ => frame.first..frame.first + u64::from(frame.count) + 8,
+            _ => frame.first.saturating_sub(3)..frame.first + u64::from(frame.count) + 8,
         });
         if self.boundary.is_none() || self.hard.is_none() {
             return Some("boundary or hard state".into());

@@ -9,7 +9,9 @@
 extern crate alloc;
 
 mod admin;
+mod change_log;
 mod convert;
+mod event_log;
 mod host;
 mod journal;
 mod raft_log;

@@ -10,6 +10,8 @@
 //! * `durable` never runs ahead of a sync that succeeded; frames promise no more than it;
 //! * after a failed write or sync nothing more is written: every call answers `closed`.
 
+mod archive;
+mod dead;
 mod frames;
 mod history;
 mod index;
@@ -17,11 +19,13 @@ mod items;
 mod life;
 mod locate;
 mod open;
+mod part;
 mod read;
 mod recovery;
 mod repair;
 mod salvage;
 mod scan;
+mod shared;
 #[cfg(test)]
 mod sparse;
 mod survey;
@@ -33,8 +37,9 @@ mod window;
 mod write;
 
 pub(crate) use frames::FrameList;
-pub(crate) use life::{destroy, logs, root_of};
+pub(crate) use life::{ROOT_WAIT_MS, check_name, destroy, destroy_unless, lock_root, logs, root_of};
 pub(crate) use open::{Create, Request};
+pub(crate) use part::{lock, next_generation, parts, remove_part, side_cells};
 pub(crate) use read::Lane;
 pub(crate) use sync::Ticket;
 pub(crate) use window::room;
@@ -51,6 +56,7 @@ use alloc::{format, string::String, vec::Vec};
 use history::History;
 use index::Lost;
 use read::{Cursor, Sealed};
+use shared::Shared;
 use window::Window;
 
 /// What a log makes of its frames: a small state, changed by each of them, saved in checkpoints.
@@ -95,8 +101,10 @@ pub(crate) trait View: Clone {
 
 /// What only a writer has.
 struct Writer<H: Host> {
-    /// Held until the log is closed.
-    _lock: H::Lock,
+    /// Held until the log is closed; in shared mode while a call writes.
+    lock: Option<H::Lock>,
+    /// What only shared mode needs.
+    shared: Option<Shared>,
     epoch: u64,
     /// The next frame starts the epoch.
     epoch_starts: bool,
@@ -162,7 +170,7 @@ fn place_name(name: &str, place: Place) -> String {
 }
 
 /// The error for a failed call other than a read.
-fn failed(what: &str, name: &str, error: StorageError) -> Error {
+pub(crate) fn failed(what: &str, name: &str, error: StorageError) -> Error {
     match error {
         StorageError::OutOfSpace => Error::OutOfSpace,
         StorageError::Locked => Error::Locked,

@@ -91,14 +91,26 @@ impl<H: Host, V: View> RecordLog<H, V> {
         let id = u128::from(host.draw()) << 64 | u128::from(host.draw());
         let root = Root { state: State::Creating, kind: V::KIND, id, generation: 0 };
         let version = life::begin(&host, name, &root)?;
-        let place = life::place(&root, 1);
+        let log = Self::first(host, name, life::place(&root, 1), lock, create)?;
+        life::commit(&log.host, name, version, &root)?;
+        Ok(log)
+    }
+
+    /// A new log with its first file. Who holds `lock` is the only one to write to it.
+    pub(super) fn first(
+        host: H,
+        name: &str,
+        place: Place,
+        lock: H::Lock,
+        create: &Create<V>,
+    ) -> Result<Self> {
         let epoch = host.draw();
         let new = SegmentFile::first(&host, name, place, epoch, create)?;
-        life::commit(&host, name, version, &root)?;
         let durable = new.history.tip.address();
         let mut log = Self::bare(host, name, new.history, new.file, new.name);
         log.writer = Some(Writer {
-            _lock: lock,
+            lock: Some(lock),
+            shared: None,
             epoch,
             epoch_starts: false,
             durable,
@@ -111,7 +123,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
     }
 
     /// A log of which only the newest segment is known, for reading.
-    fn bare(host: H, name: &str, history: History<V>, file: H::File, file_name: String) -> Self {
+    pub(super) fn bare(host: H, name: &str, history: History<V>, file: H::File, file_name: String) -> Self {
         RecordLog {
             host,
             name: name.into(),

@@ -31,6 +31,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 
 pub(crate) use kit::{contents, same_contents};
+pub(crate) use raft::raft_contents;
 
 /// A claim that can be false.
 #[derive(Clone, Copy)]

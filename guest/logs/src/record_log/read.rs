@@ -11,7 +11,7 @@ use super::survey::{After, Survey};
 use super::window::{exhausted, file_size, read_failed};
 use super::{RecordLog, View};
 use crate::error::{Damage, Error, Result};
-use crate::format::frame::{Kind, Place};
+use crate::format::frame::{Kind, NONE, Place};
 use crate::format::segment::Run;
 use crate::storage::{File, Host, StorageError};
 use alloc::{string::String, vec::Vec};
@@ -561,14 +561,18 @@ fn walk<F: File>(
             offset += crate::format::ALIGN;
             continue;
         };
+        if offset != run.offset && header.supersedes() != NONE {
+            break; // a run ends where something is superseded
+        }
         let holds_items = header.kind.has_items() && header.count > 0 && header.end > run.first;
         if holds_items {
             if position < header.first {
+                let behind = header.first.min(run.end());
                 if gap.is_none() && !dense {
-                    return Ok(Walked::Absent(header.first));
+                    return Ok(Walked::Absent(behind));
                 }
                 let at = gap.unwrap_or(offset);
-                return Err(damage(source, at, next, header.first, "the header of a frame is damaged"));
+                return Err(damage(source, at, next, behind, "the header of a frame is damaged"));
             }
             gap = None;
             if position < header.end {

@@ -17,6 +17,7 @@ mod lifecycle;
 mod open;
 mod promises;
 mod prune;
+mod raft;
 mod read;
 mod replay;
 mod rewind;
@@ -72,7 +73,7 @@ pub fn all() -> &'static [Case] {
             full_disk::CASES,
             admin::CASES,
         ];
-        [tables.concat(), event::tables()].concat()
+        [tables.concat(), event::tables(), raft::tables()].concat()
     })
 }
 

@@ -467,6 +467,28 @@ mod tests {
     }
 
     #[test]
+    fn what_a_header_claims_of_sizes_and_counts_is_bounded() {
+        let payload = [7u8; 100];
+        let right = FrameHeader { codec: LZ4, decoded: 100 * 255, ..fields(Kind::Append, 1) };
+        let decoded = |fields: &FrameHeader| {
+            let (_, frame) = encode(fields.clone(), PLACE, 136, &[&payload]);
+            FrameHeader::decode(&header_of(&frame), PLACE, 136).map(|header| header.decoded)
+        };
+        assert_eq!(decoded(&right), Ok(100 * 255));
+        for (what, wrong) in [
+            ("more than LZ4 makes of it", FrameHeader { decoded: 100 * 256 + 1, ..right.clone() }),
+            ("more than any payload", FrameHeader { decoded: u32::MAX, ..right.clone() }),
+            ("less than the ends of its items", FrameHeader { decoded: 3, ..right.clone() }),
+            ("more items than allowed", FrameHeader { count: u32::MAX, ..right.clone() }),
+            ("another span than its items", FrameHeader { end: u64::MAX, ..right.clone() }),
+            ("a compressed structure", FrameHeader { kind: Kind::Meta, count: 0, ..right.clone() }),
+            ("an unknown codec", FrameHeader { codec: 9, ..right.clone() }),
+        ] {
+            assert_eq!(decoded(&wrong), Err(HeaderError::Damaged), "{what}");
+        }
+    }
+
+    #[test]
     fn a_header_verifies_only_where_it_was_written() {
         let (_, frame) = encode(fields(Kind::Append, 0), PLACE, 136, &[]);
         let bytes = header_of(&frame);

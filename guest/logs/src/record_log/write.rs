@@ -54,6 +54,14 @@ impl NewFrame<'_> {
         self.ids.filter(|ids| self.end() - self.first != ids.len() as u64)
     }
 
+    /// An error if the index of a segment could not hold where its items are.
+    fn check_stretches(&self) -> Result<()> {
+        let Some(ids) = self.listed().filter(|_| self.kind == Kind::Put) else { return Ok(()) };
+        let breaks = |pair: &&[u64]| pair.first().map(|id| id + 1) != pair.last().copied();
+        let (allowed, got) = (MAX_RUNS as u64, 1 + ids.windows(2).filter(breaks).count() as u64);
+        if got > allowed { Err(Error::TooLarge { what: Limit::BatchCount, allowed, got }) } else { Ok(()) }
+    }
+
     /// The position behind the last one.
     fn end(&self) -> u64 {
         match self.ids.and_then(<[u64]>::last) {
@@ -231,6 +239,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
     /// Writes a frame. When this returns, the host has it.
     pub(crate) fn write_frame(&mut self, new: &NewFrame<'_>) -> Result<()> {
         self.check_writable()?;
+        new.check_stretches()?;
         let ids = new.listed().map_or(0, |ids| 8 * ids.len() as u64);
         let payload: u64 = new.parts.iter().map(|p| p.len() as u64).sum::<u64>() + ids;
         let len = frame_len(payload + 8 * crate::format::blocks(payload));
@@ -456,6 +465,13 @@ impl<H: Host, V: View> RecordLog<H, V> {
     /// Writes a change of the view, durable when this returns, and gives up these older segments.
     pub(crate) fn write_meta_without(&mut self, change: Vec<u8>, mut gone: Vec<u64>) -> Result<()> {
         self.check_writable()?;
+        if self.history.tip.offset >= self.history.header.segment_bytes {
+            // Changes alone fill a segment too. Where there is no room for another one this change has to make it.
+            match self.roll() {
+                Ok(()) | Err(Error::OutOfSpace | Error::TooLarge { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
         gone.extend(&self.writer()?.dying);
         gone.sort_unstable();
         let payload = Meta { view: change, removed: ranges(gone.iter().copied()) }.encode();

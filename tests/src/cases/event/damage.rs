@@ -153,7 +153,8 @@ fn a_missing_file_of_events_is_damage(subject: &dyn Subject) -> Outcome {
     refused!(subject.events().open(LOG, &options(Mode::Open)), Error::Damaged(damage) if damage.file == files[1]);
     same(subject.disk().hash(), before)?;
     let (found, damages) = all(&*reopen_read_only(subject)?.iterate(0, None).fine()?)?;
-    ensure!(found.contains(&0) && found.contains(&39) && found.len() < 40);
+    // What was in it may have been late, so nothing below its end is certain; what came later is.
+    ensure!(found.contains(&39) && found.len() < 40, "{found:?}");
     ensure!(damages.iter().any(|damage| damage.file == files[1]), "{damages:?}");
     Ok(())
 }

@@ -10,6 +10,7 @@
 //! * `durable` never runs ahead of a sync that succeeded; frames promise no more than it;
 //! * after a failed write or sync nothing more is written: every call answers `closed`.
 
+mod beside;
 mod frames;
 mod history;
 mod index;

@@ -52,10 +52,12 @@ impl<H: Host, V: View> Verify<H, V> {
         let mut damage: Vec<Damage> =
             log.damage.iter().filter(|d| d.file != log.file_name).cloned().collect();
         let files = life::Files::list(host, name, log.place.log, log.place.generation)?;
-        damage.extend(files.strays.into_iter().map(|file| Damage {
-            what: "a file that does not belong to this log".into(),
-            ..read::missing(&file)
-        }));
+        if !log.is_gone() {
+            damage.extend(files.strays.into_iter().map(|file| Damage {
+                what: "a file that does not belong to this log".into(),
+                ..read::missing(&file)
+            }));
+        }
         Ok(Verify { log, segments, current: None, before: None, damage, checked: 0, total })
     }
 
@@ -84,7 +86,9 @@ impl<H: Host, V: View> Verify<H, V> {
         let file = match self.log.host.open(&name) {
             Ok(file) => file,
             Err(StorageError::NotFound) => {
-                self.damage.push(read::missing(&name));
+                if !self.log.was_removed(number) {
+                    self.damage.push(read::missing(&name));
+                }
                 return Ok(());
             }
             Err(e) => return Err(read_failed(&name, e)),

@@ -9,6 +9,7 @@ mod beside;
 mod compression;
 mod damage;
 mod durability;
+mod event;
 mod faults;
 mod files;
 mod full_disk;
@@ -17,6 +18,7 @@ mod lifecycle;
 mod open;
 mod promises;
 mod prune;
+mod raft;
 mod read;
 mod replay;
 mod rewind;
@@ -73,7 +75,7 @@ pub fn all() -> &'static [Case] {
             full_disk::CASES,
             admin::CASES,
         ];
-        tables.concat()
+        [tables.concat(), event::tables(), raft::tables()].concat()
     })
 }
 

@@ -35,8 +35,13 @@ impl<H: Host, V: View> RecordLog<H, V> {
         }
     }
 
-    /// The boundary as of now.
+    /// The boundary as of now, in a log that another process may be writing.
     fn boundary_now(&self) -> Result<u64> {
+        Ok(self.view_now()?.boundary())
+    }
+
+    /// The view as of now, likewise.
+    pub(crate) fn view_now(&self) -> Result<V> {
         let request = Request {
             mode: Mode::ReadOnly,
             expect: None,
@@ -45,7 +50,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
             accept: &|_, _| Ok(()),
         };
         let log = RecordLog::<H, V>::open(self.host.clone(), &self.name, &request)?;
-        Ok(log.view().boundary())
+        Ok(log.view().clone())
     }
 
     /// Whether this log (or this generation of it) is not there any more: destroyed, and perhaps made anew.

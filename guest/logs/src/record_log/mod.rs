@@ -10,7 +10,9 @@
 //! * `durable` never runs ahead of a sync that succeeded; frames promise no more than it;
 //! * after a failed write or sync nothing more is written: every call answers `closed`.
 
+mod archive;
 mod beside;
+mod dead;
 mod frames;
 mod history;
 mod index;
@@ -23,6 +25,7 @@ mod recovery;
 mod repair;
 mod salvage;
 mod scan;
+mod shared;
 #[cfg(test)]
 mod sparse;
 mod survey;
@@ -52,6 +55,7 @@ use alloc::{format, string::String, vec::Vec};
 use history::History;
 use index::Lost;
 use read::{Cursor, Sealed};
+use shared::Shared;
 use window::Window;
 
 /// What a log makes of its frames: a small state, changed by each of them, saved in checkpoints.
@@ -96,8 +100,10 @@ pub(crate) trait View: Clone {
 
 /// What only a writer has.
 struct Writer<H: Host> {
-    /// Held until the log is closed.
-    _lock: H::Lock,
+    /// Held until the log is closed; in shared mode while a call writes.
+    lock: Option<H::Lock>,
+    /// What only shared mode needs.
+    shared: Option<Shared>,
     epoch: u64,
     /// The next frame starts the epoch.
     epoch_starts: bool,

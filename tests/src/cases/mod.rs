@@ -5,6 +5,7 @@
 
 mod admin;
 mod append;
+mod beside;
 mod compression;
 mod damage;
 mod durability;
@@ -68,6 +69,7 @@ pub fn all() -> &'static [Case] {
             token::CASES,
             damage::CASES,
             stale::CASES,
+            beside::CASES,
             promises::CASES,
             files::CASES,
             compression::CASES,

@@ -11,6 +11,7 @@
 //! * after a failed write or sync nothing more is written: every call answers `closed`.
 
 mod archive;
+mod beside;
 mod dead;
 mod frames;
 mod generation;

@@ -1,0 +1,9 @@
+//! x
+mod tools;
+#[test]
+fn b() {
+    let d = tools::kept();
+    std::fs::create_dir_all(&d).unwrap();
+    println!("{:?}", tools::c());
+    println!("{:?}", tools::python());
+}

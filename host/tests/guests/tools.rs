@@ -14,8 +14,7 @@ use std::{
     process::Command,
 };
 use wasi_preview1_component_adapter_provider::{
-    WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME as ADAPTER_NAME,
-    WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER as ADAPTER,
+    WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME as ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER as ADAPTER,
 };
 use wit_bindgen_core::Files;
 use wit_component::ComponentEncoder;
@@ -26,7 +25,9 @@ const VERSION: &str = "1";
 
 /// The repository.
 pub fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the host crate is in a directory of the repository")
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("the host crate is in a directory of the repository")
 }
 
 fn target() -> &'static Path {
@@ -56,7 +57,12 @@ pub fn python() -> Option<PathBuf> {
     Some(built("python", &[&guest, &root().join("wit")], |work| {
         let done = work.join("app.wasm");
         let mut command = Command::new(componentize);
-        command.arg("--quiet").arg("--wit-path").arg(root().join("wit")).arg("--wit-path").arg(guest.join("wit"));
+        command
+            .arg("--quiet")
+            .arg("--wit-path")
+            .arg(root().join("wit"))
+            .arg("--wit-path")
+            .arg(guest.join("wit"));
         command.args(["--world", "annals:guest-in-python/app", "componentize", "--python-path"]).arg(&guest);
         run(command.args(["app", "--output"]).arg(&done));
         done
@@ -75,9 +81,22 @@ pub fn c() -> Option<PathBuf> {
         let module = work.join("module.wasm");
         let mut command = Command::new(python);
         command.env("ZIG_GLOBAL_CACHE_DIR", kept().join("zig")).env("ZIG_LOCAL_CACHE_DIR", work.join("zig"));
-        command.args(["-m", "ziglang", "cc", "-target", "wasm32-wasi", "-std=c11", "-O1", "-Wall", "-Wextra", "-Werror"]);
+        command.args([
+            "-m",
+            "ziglang",
+            "cc",
+            "-target",
+            "wasm32-wasi",
+            "-std=c11",
+            "-O1",
+            "-Wall",
+            "-Wextra",
+            "-Werror",
+        ]);
         command.arg("-I").arg(work);
-        command.args(sources(&guest, "c")).args(["guest.c", "guest_component_type.o"].map(|name| work.join(name)));
+        command
+            .args(sources(&guest, "c"))
+            .args(["guest.c", "guest_component_type.o"].map(|name| work.join(name)));
         run(command.arg("-o").arg(&module));
         let component = ComponentEncoder::default()
             .validate(true)
@@ -123,7 +142,10 @@ fn built(name: &str, inputs: &[&Path], make: impl FnOnce(&Path) -> PathBuf) -> P
     hasher.update(VERSION.as_bytes());
     for path in inputs.iter().flat_map(|dir| sources(dir, "")) {
         let bytes = fs::read(&path).expect("a source");
-        hasher.update(path.to_string_lossy().as_bytes()).update(&(bytes.len() as u64).to_le_bytes()).update(&bytes);
+        hasher
+            .update(path.to_string_lossy().as_bytes())
+            .update(&(bytes.len() as u64).to_le_bytes())
+            .update(&bytes);
     }
     let built = kept().join(format!("{name}-{}.wasm", &hasher.finalize().to_hex()[..16]));
     if !built.exists() {

@@ -1,6 +1,6 @@
 """What the parts share: errors in words, packed items, tokens as text, and checks."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from componentize_py_types import Err
@@ -25,6 +25,25 @@ def told(error: types.Error) -> str:
             return name
 
 
+def say(part: str, *words: Any) -> None:
+    """A line about a part; values as both guests write them."""
+    print(f"{part}:", *(word(value) for value in words))
+
+
+def word(value: Any) -> str:
+    match value:
+        case None:
+            return "none"
+        case bool():
+            return "yes" if value else "no"
+        case bytes():
+            return f'"{value.decode()}"'
+        case list():
+            return " ".join(word(item) for item in value)
+        case _:
+            return str(value)
+
+
 def refused(call: Callable[..., Any], *args: Any) -> str:
     """The error that the call must answer."""
     try:
@@ -34,12 +53,9 @@ def refused(call: Callable[..., Any], *args: Any) -> str:
     raise AssertionError(f"not refused: {answer}")
 
 
-def unpacked(ends: list[int], packed: bytes) -> Iterator[bytes]:
+def unpacked(ends: list[int], packed: bytes) -> list[bytes]:
     """The single items of packed ones."""
-    start = 0
-    for end in ends:
-        yield packed[start:end]
-        start = end
+    return [packed[start:end] for start, end in zip([0, *ends], ends)]
 
 
 def packed(items: list[bytes]) -> tuple[list[int], bytes]:

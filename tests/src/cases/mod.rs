@@ -5,6 +5,7 @@
 
 mod admin;
 mod append;
+mod beside;
 mod compression;
 mod damage;
 mod durability;
@@ -31,6 +32,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 
 pub(crate) use kit::{contents, same_contents};
+pub(crate) use raft::raft_contents;
 
 /// A claim that can be false.
 #[derive(Clone, Copy)]
@@ -67,6 +69,7 @@ pub fn all() -> &'static [Case] {
             token::CASES,
             damage::CASES,
             stale::CASES,
+            beside::CASES,
             promises::CASES,
             files::CASES,
             compression::CASES,

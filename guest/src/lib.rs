@@ -10,6 +10,7 @@ extern crate alloc;
 
 mod admin;
 mod convert;
+mod event_log;
 mod host;
 mod journal;
 mod raft_log;

@@ -4,6 +4,7 @@
 //! * [`campaign`]: random runs, crash and fault sweeps, bit flips; each from a printed seed.
 //! * [`model`]: the naive journal that knows every answer.
 //! * [`raft`]: the same for Raft logs: trait, native subject, model.
+//! * [`event`]: the event log under test, and its model.
 //! * [`sim`]: the simulated disk under all of them.
 //! * [`subject`]: the traits that stand between these and an implementation; [`native`] is the library itself. The
 //!   component is another subject, in the host's tests. There is no wasmtime here.
@@ -13,6 +14,7 @@
 
 pub mod campaign;
 pub mod cases;
+pub mod event;
 pub mod model;
 pub mod native;
 pub mod raft;

@@ -3,7 +3,8 @@
 use crate::raft::{self, RaftSubject};
 use crate::sim::SimDisk;
 use crate::subject::{
-    FrameInfo, JournalSubject, LogInfo, Options, ReaderSubject, SegmentInfo, Subject, TicketSubject,
+    EventLogs, FrameInfo, JournalSubject, LogInfo, Options, ReaderSubject, SegmentInfo, Subject,
+    TicketSubject,
 };
 use annals_logs::error::{Damage, Error, Result, Token};
 use annals_logs::journal::{Journal, Replay, SyncTicket};
@@ -14,7 +15,7 @@ use std::rc::Rc;
 
 /// The native library on a disk.
 pub struct Native {
-    disk: SimDisk,
+    pub(crate) disk: SimDisk,
 }
 
 /// A native subject on this disk.
@@ -67,6 +68,9 @@ impl Subject for Native {
             frames.extend(some);
         }
         Ok(frames)
+    }
+    fn events(&self) -> &dyn EventLogs {
+        self
     }
 }
 

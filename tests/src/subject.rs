@@ -8,6 +8,7 @@ use crate::sim::SimDisk;
 use annals_logs::error::{Damage, Result, Token};
 use annals_logs::types::{Batch, Items, Limits, Mode};
 
+pub use crate::event::subject::{EventLogs, EventSubject};
 pub use annals_logs::admin::{FrameInfo, LogInfo, SegmentInfo};
 pub use annals_logs::journal::Options;
 
@@ -38,6 +39,8 @@ pub trait Subject {
     fn verify(&self, name: &str) -> Result<Vec<Damage>>;
     /// All frames of a file.
     fn frames(&self, file: &str) -> Result<Vec<FrameInfo>>;
+    /// What it has of event logs.
+    fn events(&self) -> &dyn EventLogs;
 }
 
 /// An open journal; `wit/journal.wit` says what each call does.

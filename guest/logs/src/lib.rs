@@ -14,6 +14,7 @@ extern crate std;
 
 pub mod admin;
 pub mod error;
+pub mod event_log;
 pub mod format;
 pub mod journal;
 pub mod raft_log;

@@ -121,13 +121,17 @@ impl<H: Host> RaftLog<H> {
             return Ok(());
         }
         // Where indexes were left out before it, the last index is not the one before.
-        let last = self.log.last_below(first)?.map_or(bounds.start, |last| last + 1);
-        self.cut(last.max(bounds.start))
+        let next = match self.log.view().gaps {
+            false => first,
+            true => self.log.last_below(bounds.start, first)?.map_or(bounds.start, |last| last + 1),
+        };
+        self.cut(next)?;
+        self.dropped()
     }
 
     fn cut(&mut self, first: u64) -> Result<()> {
-        self.log.write_frame(&NewFrame { kind: Kind::Truncate, first, count: 0, ids: None, parts: &[], kept: false })?;
-        self.dropped()
+        let (kind, ids) = (Kind::Truncate, None);
+        self.log.write_frame(&NewFrame { kind, first, count: 0, ids, parts: &[], kept: false })
     }
 
     /// Entries were dropped from the back.
@@ -167,11 +171,6 @@ impl<H: Host> RaftLog<H> {
         self.dropped()
     }
 
-    fn change(&mut self, change: &Change, keep: Option<u64>) -> Result<()> {
-        let bytes = postcard::to_allocvec(change).unwrap_or_default(); // cannot fail: numbers and a few bytes
-        self.log.write_meta(bytes, keep)
-    }
-
     /// Drops every entry up to this one.
     pub fn purge(&mut self, up_to: LogId) -> Result<()> {
         self.log.check_writable()?;
@@ -181,8 +180,8 @@ impl<H: Host> RaftLog<H> {
         if up_to.index > MAX_INDEX {
             return Err(Error::InvalidArgument("up-to: no indexes left behind it".into()));
         }
-        let keep = self.log.first_needed(up_to.index + 1)?;
-        self.change(&Change::Purge(up_to), keep)
+        let keep = self.log.first_holding(up_to.index + 1)?;
+        self.log.write_meta(Change::Purge(up_to).encode(), Some(keep))
     }
 
     /// Drops all entries and the purge boundary.
@@ -190,6 +189,9 @@ impl<H: Host> RaftLog<H> {
         self.log.check_writable()?;
         if self.log.view().next() > FIRST {
             self.cut(FIRST)?;
+            // As with a truncation; but here the files go at once.
+            let _ = self.log.bury();
+            self.log.write_meta(Vec::new(), None)?;
         }
         self.log.sync_frames().map(drop)
     }
@@ -201,7 +203,7 @@ impl<H: Host> RaftLog<H> {
         if got > MAX_EXTRA {
             return Err(Error::TooLarge { what: Limit::BytesStored, allowed: MAX_EXTRA, got });
         }
-        self.change(&Change::HardState(hard.clone()), None)
+        self.log.write_change(Change::HardState(hard.clone()).encode())
     }
 
     /// Whether entries are durable when `persist` returns.

@@ -43,23 +43,27 @@ impl<'a> Batch<'a> {
         Self::new(indexes.len(), ids.zip(unpack(ends, bytes)))
     }
 
-    fn new(count: usize, entries: impl Iterator<Item = (LogId, &'a [u8])> + Clone) -> Result<Self> {
-        if count > 0 {
-            check_batch(count as u64, entries.clone().map(|(_, payload)| (payload.len() + TERM) as u64))?;
-        }
-        let mut batch =
-            Batch { indexes: room(count)?, terms: room(count * TERM)?, payloads: room(count)? };
-        let mut least = 1;
+    fn new(count: usize, entries: impl Iterator<Item = (LogId, &'a [u8])>) -> Result<Self> {
+        let mut ids = room(count)?;
+        let mut payloads: Vec<&[u8]> = room(count)?;
         for (id, payload) in entries {
-            if !(least..=MAX_INDEX).contains(&id.index) {
+            ids.push(id);
+            payloads.push(payload);
+        }
+        if count > 0 {
+            check_batch(count as u64, payloads.iter().map(|payload| (payload.len() + TERM) as u64))?;
+        }
+        let (mut indexes, mut terms) = (room(count)?, room(count * TERM)?);
+        let mut least = 1;
+        for LogId { term, index } in ids {
+            if !(least..=MAX_INDEX).contains(&index) {
                 return invalid("entries: indexes must ascend from 1 to 2^64 - 3");
             }
-            least = id.index + 1;
-            batch.indexes.push(id.index);
-            batch.terms.extend_from_slice(&id.term.to_le_bytes());
-            batch.payloads.push(payload);
+            least = index + 1;
+            indexes.push(index);
+            terms.extend_from_slice(&term.to_le_bytes());
         }
-        Ok(batch)
+        Ok(Batch { indexes, terms, payloads })
     }
 
     /// The lowest index; none if there are no entries.

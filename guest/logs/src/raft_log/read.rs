@@ -7,7 +7,7 @@ use crate::error::{Bounds, Damage, Error, Result};
 use crate::record_log::{Lane, View};
 use crate::storage::Host;
 use crate::types::Limits;
-use alloc::{string::String, vec::Vec};
+use alloc::string::String;
 
 impl<H: Host> RaftLog<H> {
     /// One entry.
@@ -34,7 +34,7 @@ impl<H: Host> RaftLog<H> {
     pub fn first_index(&mut self) -> Result<Option<u64>> {
         self.log.check_open()?;
         let Bounds { start, end } = self.bounds();
-        self.log.first_from(start).map(|first| first.filter(|first| *first < end))
+        if self.log.view().gaps { self.log.first_from(start, end) } else { Ok((start < end).then_some(start)) }
     }
 
     /// The highest index of an entry or of the purge boundary.

@@ -22,6 +22,8 @@ pub(crate) struct State {
     pub(super) next: u64,
     pub(super) boundary: Option<LogId>,
     pub(super) hard: Option<HardState>,
+    /// Whether indexes may be missing between the boundary and `next`.
+    pub(super) gaps: bool,
     /// What damage hides. Only a log that is open for reading ever gets here.
     #[serde(skip)]
     pub(super) hidden: Hidden,
@@ -48,9 +50,10 @@ pub(super) const FIRST: u64 = 1;
 
 impl View for State {
     const KIND: root::Kind = root::Kind::RaftLog;
+    const DENSE: bool = false;
 
     fn blank() -> Self {
-        State { next: FIRST, boundary: None, hard: None, hidden: Hidden::default() }
+        State { next: FIRST, boundary: None, hard: None, gaps: false, hidden: Hidden::default() }
     }
 
     fn restore(_: &[u8], saved: &[u8]) -> Option<Self> {
@@ -75,16 +78,27 @@ impl View for State {
     fn items(&mut self, frame: &FrameHeader) -> bool {
         let above = frame.first >= self.boundary() && frame.end <= MAX_INDEX + 1;
         let reset = frame.first == FIRST && frame.count == 0;
+        let gap = frame.listed && frame.end > self.next;
         match frame.kind {
-            Kind::Append if above && frame.first >= self.next => self.next = frame.end,
-            Kind::Put if above && frame.first < self.next => self.next = self.next.max(frame.end),
+            Kind::Append if above && frame.first >= self.next => {
+                self.gaps |= gap || frame.first > self.next;
+                self.next = frame.end;
+            }
+            Kind::Put if above && frame.first < self.next => {
+                self.gaps |= gap;
+                self.next = self.next.max(frame.end);
+            }
             Kind::Truncate if reset => {
                 (self.next, self.boundary) = (FIRST, None);
                 self.hidden.boundary = false;
             }
-            Kind::Truncate if above && frame.first < self.next => self.next = frame.end,
+            Kind::Truncate if above && frame.first < self.next => {
+                self.gaps |= frame.listed;
+                self.next = frame.end;
+            }
             _ => return false,
         }
+        self.gaps &= self.next > self.boundary();
         true
     }
 
@@ -93,6 +107,7 @@ impl View for State {
             Ok((Change::Purge(id), [])) if self.boundary() <= id.index && id.index <= MAX_INDEX => {
                 self.boundary = Some(id);
                 self.next = self.next.max(id.index + 1);
+                self.gaps &= self.next > id.index + 1;
                 self.hidden.boundary = false;
             }
             Ok((Change::HardState(hard), [])) if hard.extra.len() as u64 <= MAX_EXTRA => {
@@ -106,7 +121,23 @@ impl View for State {
 
     fn skip_to(&mut self, next: u64) {
         // What is not known must not hide entries that verify, nor be answered instead of what was lost.
-        *self = State { next: next.max(FIRST), boundary: None, hard: None, hidden: Hidden { boundary: true, hard: true } };
+        let (next, hidden) = (next.max(FIRST), Hidden { boundary: true, hard: true });
+        *self = State { next, boundary: None, hard: None, gaps: true, hidden };
+    }
+
+    fn weight(&self) -> u64 {
+        64 + MAX_EXTRA
+    }
+
+    fn counts(&self) -> bool {
+        !self.gaps
+    }
+}
+
+impl Change {
+    /// The change as it stands in a frame.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        postcard::to_allocvec(self).unwrap_or_default() // cannot fail: numbers and a few bytes
     }
 }
 

@@ -83,6 +83,10 @@ pub(crate) trait View: Clone {
     fn live(&self) -> u64 {
         self.next() - self.boundary()
     }
+    /// Whether `live` and `oldest` are exact; otherwise they hold if no position between the boundary and `next` is missing.
+    fn counts(&self) -> bool {
+        true
+    }
     /// The lowest position that can be read.
     fn oldest(&self) -> Option<u64> {
         (self.boundary() < self.next()).then(|| self.boundary())

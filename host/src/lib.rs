@@ -38,6 +38,7 @@ pub mod cache;
 mod convert;
 pub mod environment;
 pub mod error;
+pub mod event_log;
 #[allow(dead_code)] // until the other four logs are in
 mod handle;
 pub mod journal;
@@ -51,6 +52,7 @@ pub mod types;
 
 pub use admin::Admin;
 pub use error::Error;
+pub use event_log::EventLog;
 pub use journal::Journal;
 pub use raft_log::RaftLog;
 pub use runtime::{Config, Runtime};

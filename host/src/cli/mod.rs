@@ -7,6 +7,7 @@
 mod append;
 mod args;
 mod bench;
+mod columns;
 #[allow(dead_code)] // until the other four logs are in
 mod common;
 mod completions;
@@ -22,6 +23,7 @@ mod lines;
 mod list;
 mod output;
 mod prefixed;
+mod raft;
 mod replay;
 mod roundtrip;
 mod verify;
@@ -74,7 +76,9 @@ enum Group {
     // Hook: event.
 
     // Hook: raft.
-
+    /// Write to, read, truncate and purge Raft logs: entries with terms, and the hard state
+    #[command(subcommand, after_help = EXIT_CODES)]
+    Raft(raft::Command),
     // Hook: snapshot.
 
     // Hook: change.
@@ -130,6 +134,7 @@ fn run(command: Command) -> anyhow::Result<Outcome> {
         // Hook: event.
 
         // Hook: raft.
+        Group::Raft(command) => raft::run(&place()?, command, &mut out),
 
         // Hook: snapshot.
 

@@ -127,7 +127,9 @@ impl File for OneFile {
         let there = self.size()?.saturating_sub(offset).min(u64::from(len));
         let mut bytes = Vec::new();
         let room = usize::try_from(there).unwrap_or(usize::MAX);
-        bytes.try_reserve_exact(room).map_err(|_| storage::Error::Io(format!("no memory to read {there} bytes")))?;
+        bytes
+            .try_reserve_exact(room)
+            .map_err(|_| storage::Error::Io(format!("no memory to read {there} bytes")))?;
         let mut file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         file.seek(SeekFrom::Start(offset)).map_err(failure)?;
         (&mut *file).take(there).read_to_end(&mut bytes).map_err(failure)?;

@@ -193,9 +193,7 @@ impl EventLog {
     pub fn append_packed(&self, first: u64, ends: &[u32], bytes: &[u8]) -> Result<Outcome, Error> {
         limits::packed(ends, bytes).map_err(|error| self.handle.rather(error))?;
         let outcome = self.handle.learning(
-            |annals, store, log| {
-                methods(annals).call_append_packed_with_ids(store, log, first, ends, bytes)
-            },
+            |annals, store, log| methods(annals).call_append_packed_with_ids(store, log, first, ends, bytes),
             |next, _| *next = first.saturating_add(ends.len() as u64).max(*next),
         )?;
         Ok(Outcome::from_wit(outcome))
@@ -306,8 +304,7 @@ impl EventLog {
     /// # Errors
     /// As [`flush`](EventLog::flush).
     pub fn begin_sync(&self) -> Result<SyncTicket, Error> {
-        self.handle
-            .begin_sync(|annals, store, log| methods(annals).call_begin_sync(store, log), TICKET)
+        self.handle.begin_sync(|annals, store, log| methods(annals).call_begin_sync(store, log), TICKET)
     }
 
     /// What there is, of all processes in shared mode.

@@ -229,7 +229,9 @@ impl Entries {
     pub(super) fn of(entries: &[Entry]) -> Result<Entries, Error> {
         let mut packed = Entries::new();
         limits::count(entries.len())?;
-        entries.iter().try_for_each(|entry| limits::item_bytes(entry.payload.len().saturating_add(TERM_BYTES)))?;
+        entries
+            .iter()
+            .try_for_each(|entry| limits::item_bytes(entry.payload.len().saturating_add(TERM_BYTES)))?;
         let payloads = entries.iter().map(|entry| entry.payload.len()).fold(0, usize::saturating_add);
         limits::batch_bytes(payloads.saturating_add(entries.len() * TERM_BYTES))?;
         packed.packed.bytes.reserve_exact(payloads);
@@ -296,7 +298,10 @@ mod tests {
         let payload = vec![7; limits::ITEM_BYTES];
         let (id, most) = (LogId { term: 1, index: 1 }, limits::ITEM_BYTES - TERM_BYTES);
         let over = entries.push(id, &payload[..=most]);
-        assert!(matches!(over, Err(Error::TooLarge { what: Limit::ItemSize, got: 0x100_0001, .. })), "{over:?}");
+        assert!(
+            matches!(over, Err(Error::TooLarge { what: Limit::ItemSize, got: 0x100_0001, .. })),
+            "{over:?}"
+        );
         assert!(entries.is_empty());
         for index in 1..=4 {
             entries.push(LogId { term: 1, index }, &payload[..most]).unwrap();

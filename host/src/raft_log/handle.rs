@@ -191,8 +191,7 @@ impl RaftLog {
     /// # Errors
     /// [`Damaged`](Error::Damaged), [`Storage`](Error::Storage): nothing was changed.
     pub fn entry(&self, index: u64) -> Result<Option<Entry>, Error> {
-        let entry =
-            self.handle.call(|annals, store, log| methods(annals).call_entry(store, log, index))?;
+        let entry = self.handle.call(|annals, store, log| methods(annals).call_entry(store, log, index))?;
         Ok(entry.map(Entry::from_wit))
     }
 
@@ -411,8 +410,7 @@ impl RaftLog {
     /// # Errors
     /// As [`sync`](RaftLog::sync).
     pub fn begin_sync(&self) -> Result<SyncTicket, Error> {
-        self.handle
-            .begin_sync(|annals, store, log| methods(annals).call_begin_sync(store, log), TICKET)
+        self.handle.begin_sync(|annals, store, log| methods(annals).call_begin_sync(store, log), TICKET)
     }
 
     /// Syncs, seals the log, so that the next open has nothing to recover, and lets go of the lock. Afterwards every call

@@ -1,10 +1,7 @@
 //! A stream of entries.
 
 use super::{Entries, RaftLog};
-use crate::{
-    error::Error,
-    types::Limits,
-};
+use crate::{error::Error, types::Limits};
 use std::{fmt, iter::FusedIterator};
 
 /// The entries of a range of indexes, in batches: see [`RaftLog::stream`].
@@ -65,6 +62,9 @@ impl FusedIterator for EntryStream {}
 
 impl fmt::Debug for EntryStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EntryStream").field("next", &self.next).field("last", &self.last).finish_non_exhaustive()
+        f.debug_struct("EntryStream")
+            .field("next", &self.next)
+            .field("last", &self.last)
+            .finish_non_exhaustive()
     }
 }

@@ -14,7 +14,6 @@ mod raft_log;
 
 // Hook: change.
 
-
 use annals::journal::SyncTicket;
 use annals::{Config, Journal, Runtime};
 use annals_logs::error::{Damage, Error, Result, Token};
@@ -22,7 +21,8 @@ use annals_logs::types::{Batch, Items, Limits};
 use annals_tests::raft::{self, RaftSubject};
 use annals_tests::sim::SimDisk;
 use annals_tests::subject::{
-    EventLogs, FrameInfo, JournalSubject, LogInfo, Options, ReaderSubject, SegmentInfo, Subject, TicketSubject,
+    EventLogs, FrameInfo, JournalSubject, LogInfo, Options, ReaderSubject, SegmentInfo, Subject,
+    TicketSubject,
 };
 use convert::{error, token};
 use disk::{Environment, Simulated};

@@ -34,10 +34,7 @@ fn from_id(id: raft_log::LogId) -> LogId {
 }
 
 fn entries(entries: &[Entry]) -> Vec<raft_log::Entry> {
-    entries
-        .iter()
-        .map(|entry| raft_log::Entry { id: id(entry.id), payload: entry.payload.clone() })
-        .collect()
+    entries.iter().map(|entry| raft_log::Entry { id: id(entry.id), payload: entry.payload.clone() }).collect()
 }
 
 fn packed(entries: &Entries) -> Result<raft_log::Entries> {

@@ -166,6 +166,7 @@ fn failed(what: &str, name: &str, error: StorageError) -> Error {
     match error {
         StorageError::OutOfSpace => Error::OutOfSpace,
         StorageError::Locked => Error::Locked,
+        StorageError::Damaged(why) => window::known_damage(name, why),
         StorageError::Io(why) => Error::Storage(format!("{what} {name}: {why}")),
         other => Error::Storage(format!("{what} {name}: {other:?}")),
     }

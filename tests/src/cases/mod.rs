@@ -16,6 +16,7 @@ mod lifecycle;
 mod open;
 mod promises;
 mod prune;
+mod raft;
 mod read;
 mod replay;
 mod rewind;
@@ -71,7 +72,9 @@ pub fn all() -> &'static [Case] {
             full_disk::CASES,
             admin::CASES,
         ];
-        tables.concat()
+        let mut all = tables.concat();
+        all.extend(raft::tables());
+        all
     })
 }
 

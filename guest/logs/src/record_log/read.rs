@@ -334,7 +334,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
                     continue;
                 }
             };
-            let (items, end) = (&cursor.items, cursor.end().min(below));
+            let (items, end, start) = (&cursor.items, cursor.end().min(below), cursor.run.first);
             let outcome = self.with_source(items.segment, lane, |source| {
                 let first = match items.number_of(source, from)? {
                     Ok(first) => first,
@@ -349,7 +349,12 @@ impl<H: Host, V: View> RecordLog<H, V> {
                 }
                 let n = match items.read(source, first, last - first, most, ends, bytes)? {
                     Ok(n) => n,
-                    Err(bad) => return Err(Error::Damaged(stretch(items, source, first, end, bad)?)),
+                    Err(bad) => {
+                        let damage = stretch(items, source, first, end, bad)?;
+                        // What the frame held before that was superseded.
+                        let lowest = damage.lowest.map(|lowest| lowest.max(start));
+                        return Err(Error::Damaged(Damage { lowest, ..damage }));
+                    }
                 };
                 match items.positions(source, first..first + n)? {
                     Ok(positions) => Ok(Some(positions)),

@@ -3,8 +3,8 @@
 //! * [`cases`]: conformance cases, a table of claims. `annals conformance` lists the same table.
 //! * [`campaign`]: random runs, crash and fault sweeps, bit flips; each from a printed seed.
 //! * [`model`]: the naive journal that knows every answer.
-//! * [`raft`]: the same for Raft logs: trait, native subject, model.
 //! * [`event`]: the event log under test, and its model.
+//! * [`raft`]: the same for Raft logs: trait, native subject, model.
 //! * [`sim`]: the simulated disk under all of them.
 //! * [`subject`]: the traits that stand between these and an implementation; [`native`] is the library itself. The
 //!   component is another subject, in the host's tests. There is no wasmtime here.

@@ -3,6 +3,7 @@
 //! The kind is found in the root cell; everything else is the record log's knowledge.
 
 use crate::error::{Damage, Error, Result, Token};
+use crate::event_log;
 use crate::format::frame::{FrameHeader, Place};
 use crate::format::names::FileName;
 use crate::format::root::{Kind, State};
@@ -81,6 +82,7 @@ trait Visit<H: Host> {
 fn visit<H: Host, T: Visit<H>>(kind: Kind, visit: T) -> Result<T::Out> {
     match kind {
         Kind::Journal => visit.visit(&journal::look()),
+        Kind::EventLog => visit.visit(&event_log::look()),
         Kind::RaftLog => visit.visit(&raft_log::look()),
         other => Err(Error::OtherKind(other.name().into())),
     }

@@ -8,6 +8,7 @@ mod append;
 mod compression;
 mod damage;
 mod durability;
+mod event;
 mod faults;
 mod files;
 mod full_disk;
@@ -72,9 +73,7 @@ pub fn all() -> &'static [Case] {
             full_disk::CASES,
             admin::CASES,
         ];
-        let mut all = tables.concat();
-        all.extend(raft::tables());
-        all
+        [tables.concat(), raft::tables(), event::tables()].concat()
     })
 }
 

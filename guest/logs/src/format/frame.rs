@@ -287,18 +287,30 @@ impl FrameHeader {
 
     /// The header in these bytes, if they are one and belong to this place and offset.
     pub fn decode(bytes: &[u8; HEADER], place: Place, offset: u64) -> Result<FrameHeader, HeaderError> {
+        Self::check(bytes)?;
+        if frame_check(bytes, place, offset) != u64_at(bytes, CHECKED) {
+            return Err(HeaderError::Misplaced);
+        }
+        Self::fields(bytes)
+    }
+
+    /// The header in these bytes, if they are one, wherever it belongs: for finding out just that.
+    pub fn decode_anywhere(bytes: &[u8; HEADER]) -> Result<FrameHeader, HeaderError> {
+        Self::check(bytes)?;
+        Self::fields(bytes)
+    }
+
+    fn check(bytes: &[u8; HEADER]) -> Result<(), HeaderError> {
         if bytes[0] != MAGIC
             || bytes[CRC + 4..] != [0, 0, 0, END]
             || crc32fast::hash(&bytes[..CRC]) != u32_at(bytes, CRC)
         {
             return Err(HeaderError::Damaged);
         }
-        if bytes[1] != VERSION {
-            return Err(HeaderError::Version(bytes[1]));
-        }
-        if frame_check(bytes, place, offset) != u64_at(bytes, CHECKED) {
-            return Err(HeaderError::Misplaced);
-        }
+        if bytes[1] == VERSION { Ok(()) } else { Err(HeaderError::Version(bytes[1])) }
+    }
+
+    fn fields(bytes: &[u8; HEADER]) -> Result<FrameHeader, HeaderError> {
         // Nothing but this crate writes a header that passes both checks; still no field is believed unseen.
         let kind = Kind::from_byte(bytes[2]).ok_or(HeaderError::Damaged)?;
         let header = FrameHeader {

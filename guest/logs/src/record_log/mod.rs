@@ -10,6 +10,8 @@
 //! * `durable` never runs ahead of a sync that succeeded; frames promise no more than it;
 //! * after a failed write or sync nothing more is written: every call answers `closed`.
 
+mod archive;
+mod dead;
 mod frames;
 mod history;
 mod index;
@@ -22,6 +24,7 @@ mod recovery;
 mod repair;
 mod salvage;
 mod scan;
+mod shared;
 #[cfg(test)]
 mod sparse;
 mod survey;
@@ -51,6 +54,7 @@ use alloc::{format, string::String, vec::Vec};
 use history::History;
 use index::Lost;
 use read::{Cursor, Sealed};
+use shared::Shared;
 use window::Window;
 
 /// What a log makes of its frames: a small state, changed by each of them, saved in checkpoints.
@@ -95,8 +99,10 @@ pub(crate) trait View: Clone {
 
 /// What only a writer has.
 struct Writer<H: Host> {
-    /// Held until the log is closed.
-    _lock: H::Lock,
+    /// Held until the log is closed; in shared mode while a call writes.
+    lock: Option<H::Lock>,
+    /// What only shared mode needs.
+    shared: Option<Shared>,
     epoch: u64,
     /// The next frame starts the epoch.
     epoch_starts: bool,

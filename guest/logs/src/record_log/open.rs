@@ -98,7 +98,8 @@ impl<H: Host, V: View> RecordLog<H, V> {
         let durable = new.history.tip.address();
         let mut log = Self::bare(host, name, new.history, new.file, new.name);
         log.writer = Some(Writer {
-            _lock: lock,
+            lock: Some(lock),
+            shared: None,
             epoch,
             epoch_starts: false,
             durable,
@@ -111,7 +112,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
     }
 
     /// A log of which only the newest segment is known, for reading.
-    fn bare(host: H, name: &str, history: History<V>, file: H::File, file_name: String) -> Self {
+    pub(super) fn bare(host: H, name: &str, history: History<V>, file: H::File, file_name: String) -> Self {
         RecordLog {
             host,
             name: name.into(),

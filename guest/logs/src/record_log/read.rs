@@ -11,7 +11,7 @@ use super::survey::{After, Survey};
 use super::window::{exhausted, file_size, read_failed};
 use super::{RecordLog, View};
 use crate::error::{Damage, Error, Result};
-use crate::format::frame::Place;
+use crate::format::frame::{Kind, Place};
 use crate::format::segment::Run;
 use crate::storage::{File, Host, StorageError};
 use alloc::{string::String, vec::Vec};
@@ -181,6 +181,11 @@ impl<H: Host, V: View> RecordLog<H, V> {
 
     /// The boundary as of now, in a log that another process may be writing.
     pub(crate) fn boundary_now(&self) -> Result<u64> {
+        Ok(self.view_now()?.boundary())
+    }
+
+    /// The view as of now, likewise.
+    pub(crate) fn view_now(&self) -> Result<V> {
         let request = super::Request {
             mode: crate::types::Mode::ReadOnly,
             expect: None,
@@ -189,7 +194,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
             accept: &|_, _| Ok(()),
         };
         let log = RecordLog::<H, V>::open(self.host.clone(), &self.name, &request)?;
-        Ok(log.view().boundary())
+        Ok(log.view().clone())
     }
 
     fn with_source<R>(
@@ -313,6 +318,24 @@ impl<H: Host, V: View> RecordLog<H, V> {
     #[allow(clippy::too_many_arguments)] // what is asked, how much of it, and where it goes
     pub(crate) fn read_sparse(
         &mut self,
+        from: u64,
+        below: u64,
+        count: u64,
+        most: u64,
+        lane: Lane,
+        ids: &mut Vec<u64>,
+        ends: &mut Vec<u32>,
+        bytes: &mut Vec<u8>,
+    ) -> Result<u64> {
+        self.read_as_of(u64::MAX, from, below, count, most, lane, ids, ends, bytes)
+    }
+
+    /// The same without what stands in `put` frames behind frame number `last`. In a log whose frames supersede nothing,
+    /// below the next position of that time, this is what there was then.
+    #[allow(clippy::too_many_arguments)] // as above
+    pub(crate) fn read_as_of(
+        &mut self,
+        last: u64,
         mut from: u64,
         below: u64,
         count: u64,
@@ -335,6 +358,11 @@ impl<H: Host, V: View> RecordLog<H, V> {
                 }
             };
             let (items, end, start) = (&cursor.items, cursor.end().min(below), cursor.run.first);
+            if items.header.kind == Kind::Put && items.header.number > last {
+                from = end;
+                self.cursor = Some(cursor);
+                continue;
+            }
             let outcome = self.with_source(items.segment, lane, |source| {
                 let first = match items.number_of(source, from)? {
                     Ok(first) => first,

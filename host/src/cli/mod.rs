@@ -12,6 +12,7 @@ mod columns;
 mod common;
 mod completions;
 mod copy;
+mod event;
 mod failure;
 mod files;
 mod format;
@@ -75,7 +76,9 @@ enum Group {
     #[command(subcommand, after_help = EXIT_CODES)]
     Journal(journal::Command),
     // Hook: event.
-
+    /// Append to, read, rotate, archive and delete from event logs: events with ids of your own
+    #[command(subcommand, after_help = EXIT_CODES)]
+    Event(event::Command),
     // Hook: raft.
     /// Write to, read, truncate and purge Raft logs: entries with terms, and the hard state
     #[command(subcommand, after_help = EXIT_CODES)]
@@ -137,6 +140,10 @@ fn run(command: Command) -> anyhow::Result<Outcome> {
     match group {
         Group::Journal(command) => journal::run(&place()?, command, &mut out),
         // Hook: event.
+        Group::Event(event::Command::ReadArchive(args)) => {
+            event::read_archive(&runtime(component, cached())?, &args, &mut out)
+        }
+        Group::Event(command) => event::run(&place()?, command, &mut out),
 
         // Hook: raft.
         Group::Raft(command) => raft::run(&place()?, command, &mut out),

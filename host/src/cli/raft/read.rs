@@ -12,6 +12,7 @@ use super::super::{
     columns::Format,
     common, failure,
     output::{Output, Reader},
+    replay,
 };
 use super::reading;
 
@@ -103,7 +104,10 @@ pub(crate) fn entries(place: &Place, args: &Entries, out: &mut Output) -> anyhow
         out.bytes(&printed)
     });
     out.end_progress();
-    streamed
+    match streamed? {
+        Outcome::Fine if args.last.is_none() => replay::beyond(place, &args.log, first, out),
+        outcome => Ok(outcome),
+    }
 }
 
 /// Print the terms of entries, or of the purge boundary, in the order given

@@ -39,11 +39,13 @@ pub mod cache;
 mod convert;
 pub mod environment;
 pub mod error;
+pub mod event_log;
 #[allow(dead_code)] // until the other four logs are in
 mod handle;
 pub mod journal;
 pub mod limits;
 pub mod link;
+pub mod raft_log;
 pub mod runtime;
 pub mod storage;
 pub mod token;
@@ -51,7 +53,9 @@ pub mod types;
 
 pub use admin::Admin;
 pub use error::Error;
+pub use event_log::EventLog;
 pub use journal::Journal;
+pub use raft_log::RaftLog;
 pub use runtime::{Config, Runtime};
 pub use token::Token;
 pub use types::{Batch, BatchItems, Bounds, Damage, Item, Items, Limits, Mode};

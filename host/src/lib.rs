@@ -35,6 +35,7 @@
 pub mod admin;
 pub mod bindings;
 pub mod cache;
+pub mod change_log;
 mod convert;
 pub mod environment;
 pub mod error;
@@ -44,14 +45,17 @@ pub mod journal;
 pub mod limits;
 pub mod link;
 pub mod runtime;
+pub mod snapshot;
 pub mod storage;
 pub mod token;
 pub mod types;
 
 pub use admin::Admin;
+pub use change_log::ChangeLog;
 pub use error::Error;
 pub use journal::Journal;
 pub use runtime::{Config, Runtime};
+pub use snapshot::Snapshot;
 pub use token::Token;
 pub use types::{Batch, BatchItems, Bounds, Damage, Item, Items, Limits, Mode};
 

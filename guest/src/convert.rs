@@ -14,6 +14,7 @@ pub(crate) fn storage_error(error: store::Error) -> StorageError {
         store::Error::Locked => StorageError::Locked,
         store::Error::OutOfSpace => StorageError::OutOfSpace,
         store::Error::InvalidName => StorageError::InvalidName,
+        store::Error::Damaged(what) => StorageError::Damaged(what),
         store::Error::Io(what) => StorageError::Io(what),
     }
 }

@@ -12,6 +12,7 @@ mod admin;
 mod convert;
 mod host;
 mod journal;
+mod raft_log;
 mod runtime;
 
 mod bindings {

@@ -33,6 +33,7 @@
 //! [`COMPONENT`] (the component itself).
 
 pub mod admin;
+pub mod app;
 pub mod bindings;
 pub mod cache;
 pub mod change_log;

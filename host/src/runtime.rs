@@ -5,6 +5,10 @@
 //! the host: its memory, its handles, what it stores, how often it calls and, if asked for, its time are bounded by
 //! [`Config`]; whatever goes beyond is an [`Error::Limit`] for the caller.
 
+mod memory;
+
+pub(crate) use memory::Memory;
+
 use crate::{
     admin::Admin,
     bindings::{Annals, AnnalsPre},
@@ -23,7 +27,7 @@ use std::{
     time::{Duration, Instant},
 };
 use wasmtime::{
-    Engine, ResourceLimiter, Store, Trap,
+    Engine, Store, Trap,
     component::{Component, Linker, ResourceTable},
 };
 
@@ -172,6 +176,32 @@ impl Config {
         self.random = random;
         self
     }
+
+    /// What the imports of an instance over `storage` reach.
+    pub(crate) fn context(&self, storage: Arc<dyn Storage>) -> link::Context {
+        link::Context::new(storage)
+            .clock(self.clock.clone())
+            .random(self.random.clone())
+            .quota(self.quota.clone())
+    }
+
+    /// The compiled form of `bytes`, from the cache if there is one.
+    pub(crate) fn component(&self, engine: &Engine, bytes: &[u8]) -> wasmtime::Result<Component> {
+        match &self.cache {
+            Some(dir) => cache::component(engine, bytes, dir),
+            None => Component::new(engine, bytes),
+        }
+    }
+
+    /// See [`handles`](Config::handles).
+    pub(crate) fn handle_count(&self) -> usize {
+        self.handles
+    }
+
+    /// Bytes that one call may bring out of a component.
+    pub(crate) fn call_byte_count(&self) -> usize {
+        self.call_bytes
+    }
 }
 
 /// The compiled component. Cloning it is cheap and compiles nothing.
@@ -287,14 +317,10 @@ impl Runtime {
     /// A new instance over `storage`.
     pub(crate) fn instance(&self, storage: Arc<dyn Storage>) -> Result<Instance, Error> {
         let config = &self.config;
-        let context = link::Context::new(storage.clone())
-            .clock(config.clock.clone())
-            .random(config.random.clone())
-            .quota(config.quota.clone())
-            .account(self.accounts.of(&storage));
+        let context = config.context(storage.clone()).account(self.accounts.of(&storage));
         let mut table = ResourceTable::new();
         table.set_max_capacity(config.handles);
-        let memory = Memory { allowed: config.memory_bytes, used: 0, refused: false };
+        let memory = Memory::new(config);
         let mut store = Store::new(self.component.engine(), State { context, table, memory });
         store.limiter(|state| &mut state.memory);
         store.set_hostcall_fuel(config.call_bytes);
@@ -316,14 +342,16 @@ impl fmt::Debug for Runtime {
     }
 }
 
-fn precompile(bytes: &[u8], config: &Config) -> wasmtime::Result<AnnalsPre<State>> {
+/// An engine for components, with or without a clock that can stop them.
+pub(crate) fn engine(stoppable: bool) -> wasmtime::Result<Engine> {
     let mut engine = wasmtime::Config::new();
-    engine.wasm_component_model(true).epoch_interruption(config.call_time.is_some());
-    let engine = Engine::new(&engine)?;
-    let component = match &config.cache {
-        Some(dir) => cache::component(&engine, bytes, dir)?,
-        None => Component::new(&engine, bytes)?,
-    };
+    engine.wasm_component_model(true).epoch_interruption(stoppable);
+    Engine::new(&engine)
+}
+
+fn precompile(bytes: &[u8], config: &Config) -> wasmtime::Result<AnnalsPre<State>> {
+    let engine = engine(config.call_time.is_some())?;
+    let component = config.component(&engine, bytes)?;
     let mut linker = Linker::new(&engine);
     link::add_to_linker(&mut linker, |state: &mut State| link::View {
         context: &mut state.context,
@@ -350,57 +378,6 @@ pub(crate) struct State {
     pub(crate) context: link::Context,
     table: ResourceTable,
     memory: Memory,
-}
-
-/// Bounds the memory of all parts of an instance together.
-struct Memory {
-    allowed: usize,
-    used: usize,
-    refused: bool,
-}
-
-impl Memory {
-    fn grow(&mut self, more: usize) -> bool {
-        let sum = self.used.checked_add(more).filter(|sum| *sum <= self.allowed);
-        self.used = sum.unwrap_or(self.used);
-        self.refused |= sum.is_none();
-        sum.is_some()
-    }
-}
-
-/// Elements of one table of functions; each takes a few bytes of the host.
-const TABLE_ELEMENTS: usize = 100_000;
-
-impl ResourceLimiter for Memory {
-    fn memory_growing(
-        &mut self,
-        current: usize,
-        desired: usize,
-        _maximum: Option<usize>,
-    ) -> wasmtime::Result<bool> {
-        Ok(self.grow(desired.saturating_sub(current)))
-    }
-
-    fn table_growing(
-        &mut self,
-        _current: usize,
-        desired: usize,
-        _maximum: Option<usize>,
-    ) -> wasmtime::Result<bool> {
-        Ok(desired <= TABLE_ELEMENTS)
-    }
-
-    fn instances(&self) -> usize {
-        32
-    }
-
-    fn tables(&self) -> usize {
-        16
-    }
-
-    fn memories(&self) -> usize {
-        4
-    }
 }
 
 /// One instance of the component. Once it has trapped it must not be used again.
@@ -439,11 +416,9 @@ impl Instance {
     /// What the component answers when the host has refused it something says less than what that was.
     fn refused(&self, error: Error) -> Error {
         let State { context, memory, .. } = self.store.data();
-        match (&error, context.overrun()) {
-            (Error::OutOfSpace | Error::Storage(_) | Error::Other(_), Some(Overrun { what, allowed })) => {
-                Overrun { what, allowed }.into()
-            }
-            (Error::Other(_), None) if memory.refused => memory_limit(memory).into(),
+        match (&error, context.overrun(), memory.overrun()) {
+            (Error::OutOfSpace | Error::Storage(_) | Error::Other(_), Some(overrun), _) => overrun.into(),
+            (Error::Other(_), None, Some(overrun)) => overrun.into(),
             _ => error,
         }
     }
@@ -463,10 +438,6 @@ impl From<Overrun> for Error {
     }
 }
 
-fn memory_limit(memory: &Memory) -> Overrun {
-    Overrun { what: Bound::Memory, allowed: memory.allowed as u64 }
-}
-
 /// Gives the next call its time, and counts anew what is counted by call.
 fn wind_up(store: &mut Store<State>, call_time: Option<Duration>) {
     if let Some(time) = call_time {
@@ -475,7 +446,7 @@ fn wind_up(store: &mut Store<State>, call_time: Option<Duration>) {
     }
     let State { context, memory, .. } = store.data_mut();
     context.begin_call(call_time.and_then(|time| Instant::now().checked_add(time)));
-    memory.refused = false;
+    memory.begin_call();
 }
 
 /// Which limit the component was stopped at, if it was at one.
@@ -487,8 +458,7 @@ fn overrun(trap: &wasmtime::Error, store: &Store<State>, call_time: Option<Durat
         let allowed = call_time.map_or(0, |time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
         return Some(Overrun { what: Bound::Time, allowed });
     }
-    let memory = &store.data().memory;
-    memory.refused.then(|| memory_limit(memory))
+    store.data().memory.overrun()
 }
 
 /// The component's error.

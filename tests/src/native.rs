@@ -1,5 +1,6 @@
 //! The native library as a subject: `annals_logs` on the simulated disk, without a component in between.
 
+use crate::raft::{self, RaftSubject};
 use crate::sim::SimDisk;
 use crate::subject::{
     FrameInfo, JournalSubject, LogInfo, Options, ReaderSubject, SegmentInfo, Subject, TicketSubject,
@@ -7,7 +8,7 @@ use crate::subject::{
 use annals_logs::error::{Damage, Error, Result, Token};
 use annals_logs::journal::{Journal, Replay, SyncTicket};
 use annals_logs::types::{Batch, Items, Limits};
-use annals_logs::{admin, journal};
+use annals_logs::{admin, journal, raft_log};
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -34,6 +35,12 @@ impl Subject for Native {
     }
     fn destroy(&self, name: &str) -> Result<()> {
         journal::destroy(&self.disk, name)
+    }
+    fn open_raft(&self, name: &str, options: &raft::Options) -> Result<Box<dyn RaftSubject>> {
+        raft::native::open(&self.disk, name, options)
+    }
+    fn destroy_raft(&self, name: &str) -> Result<()> {
+        raft_log::destroy(&self.disk, name)
     }
     fn list(&self) -> Result<Vec<LogInfo>> {
         admin::list(&self.disk)

@@ -3,6 +3,7 @@
 //! The native library ([`crate::native`]) is one subject, the component behind the host's runtime another. Cases and
 //! campaigns know only these traits, so that both do the same calls in the same order, and leave the same bytes.
 
+use crate::raft::{self, RaftSubject};
 use crate::sim::SimDisk;
 use annals_logs::error::{Damage, Result, Token};
 use annals_logs::types::{Batch, Items, Limits, Mode};
@@ -23,6 +24,10 @@ pub trait Subject {
     fn open(&self, name: &str, options: &Options) -> Result<Box<dyn JournalSubject>>;
     /// Destroys a journal.
     fn destroy(&self, name: &str) -> Result<()>;
+    /// Opens a Raft log.
+    fn open_raft(&self, name: &str, options: &raft::Options) -> Result<Box<dyn RaftSubject>>;
+    /// Destroys a Raft log.
+    fn destroy_raft(&self, name: &str) -> Result<()>;
     /// All logs.
     fn list(&self) -> Result<Vec<LogInfo>>;
     /// One log.

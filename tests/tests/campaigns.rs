@@ -1,7 +1,8 @@
 //! The quick form of the campaigns, against the native library. `ANNALS_SEED` chooses another seed, `ANNALS_FULL=1` does
 //! everything.
 
-use annals_tests::campaign::{Budget, Campaign, faults, random, sweep};
+use annals_tests::campaign::journal::Journal;
+use annals_tests::campaign::{Budget, Campaign, Trial, faults, random, sweep};
 use annals_tests::native::native;
 use annals_tests::sim::SimDisk;
 use annals_tests::subject::Subject;
@@ -18,10 +19,14 @@ fn lying(disk: SimDisk) -> Box<dyn Subject> {
     native(disk)
 }
 
-#[test]
-fn campaigns_notice_a_disk_that_lies_about_sync() {
+fn notice_a_lie<T: Trial>() {
     let few = Budget { runs: 30, ..Budget::QUICK };
-    for run in [random::run as Campaign, sweep::run, faults::run] {
+    for run in [random::run::<T> as Campaign, sweep::run::<T>, faults::run::<T>] {
         assert!(run(&lying, 1, few).is_err(), "nobody noticed");
     }
+}
+
+#[test]
+fn journal_campaigns_notice_a_disk_that_lies_about_sync() {
+    notice_a_lie::<Journal>();
 }

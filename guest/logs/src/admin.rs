@@ -7,6 +7,7 @@ use crate::format::frame::{FrameHeader, Place};
 use crate::format::names::FileName;
 use crate::format::root::{Kind, State};
 use crate::journal;
+use crate::raft_log;
 use crate::record_log::verify::Verify;
 use crate::record_log::{self, FrameList, RecordLog, Request, View, root_of};
 use crate::storage::Host;
@@ -80,6 +81,7 @@ trait Visit<H: Host> {
 fn visit<H: Host, T: Visit<H>>(kind: Kind, visit: T) -> Result<T::Out> {
     match kind {
         Kind::Journal => visit.visit(&journal::look()),
+        Kind::RaftLog => visit.visit(&raft_log::look()),
         other => Err(Error::OtherKind(other.name().into())),
     }
 }
@@ -104,13 +106,20 @@ impl<H: Host> Visit<H> for Info<'_, H> {
     fn visit<V: View + 'static>(self, request: &Request<'_, V>) -> Result<LogInfo> {
         let mut log = RecordLog::<H, V>::open(self.host.clone(), self.name, request)?;
         let facts = log.segment_facts()?;
+        let (mut items, mut oldest) = (log.view().live(), log.view().oldest());
+        if !log.view().counts() {
+            let (start, end) = (log.view().boundary(), log.view().next());
+            // In a damaged log that is at least how many there may be.
+            items = log.count_between(start, end).unwrap_or(items);
+            oldest = log.first_from(start, end).unwrap_or(oldest);
+        }
         Ok(LogInfo {
             name: self.name.into(),
             kind: V::KIND,
             state: State::Live,
             clean: log.was_clean() && log.damage().is_empty(),
-            items: log.view().live(),
-            oldest: log.view().oldest(),
+            items,
+            oldest,
             next: log.view().next(),
             begun_ms: log.begun_ms(),
             bytes: facts.iter().map(|f| f.bytes).fold(0, u64::saturating_add),

@@ -16,6 +16,7 @@ pub mod admin;
 pub mod error;
 pub mod format;
 pub mod journal;
+pub mod raft_log;
 mod limits;
 mod record_log;
 pub mod storage;

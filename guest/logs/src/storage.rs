@@ -18,6 +18,8 @@ pub enum StorageError {
     OutOfSpace,
     /// The name does not follow the rules.
     InvalidName,
+    /// Not what was written, and the storage knows it; in words.
+    Damaged(String),
     /// Anything else, in words.
     Io(String),
 }

@@ -26,6 +26,7 @@ fn error(error: host::Error) -> StorageError {
         host::Error::Locked => StorageError::Locked,
         host::Error::OutOfSpace => StorageError::OutOfSpace,
         host::Error::InvalidName => StorageError::InvalidName,
+        host::Error::Damaged(what) => StorageError::Damaged(what),
         host::Error::Io(what) => StorageError::Io(what),
     }
 }

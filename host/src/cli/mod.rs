@@ -24,6 +24,7 @@ mod output;
 mod prefixed;
 mod replay;
 mod roundtrip;
+mod run;
 mod verify;
 mod wit;
 
@@ -88,6 +89,7 @@ enum Group {
     Inspect(inspect::Inspect),
     #[command(after_help = EXIT_CODES)]
     Copy(copy::Copy),
+    Run(run::Run),
     /// Measure how fast logs are here, beside the native library and plain file writes
     #[command(after_help = EXIT_CODES)]
     Bench(bench::Command),
@@ -105,6 +107,8 @@ enum Outcome {
     Fine,
     /// And it met damage, which it has reported.
     Damage,
+    /// And the program that it ran ended with this exit code.
+    Ran(u8),
 }
 
 /// Runs the command that the arguments name.
@@ -113,6 +117,7 @@ pub(crate) fn main() -> ExitCode {
     match run(command) {
         Ok(Outcome::Fine) => ExitCode::SUCCESS,
         Ok(Outcome::Damage) => ExitCode::from(1),
+        Ok(Outcome::Ran(code)) => ExitCode::from(code),
         Err(error) => {
             complain(failure::describe(&error));
             ExitCode::from(failure::exit_code(&error))
@@ -138,6 +143,7 @@ fn run(command: Command) -> anyhow::Result<Outcome> {
         Group::List(command) => list::run(&place()?, &command, &mut out),
         Group::Inspect(command) => inspect::run(&place()?, &command, &mut out),
         Group::Copy(command) => copy::run(&place()?, &command, &mut out),
+        Group::Run(command) => run::run(dir, component, &command),
         Group::Bench(command) => bench::run(dir, component, &command, &mut out),
         Group::Wit => wit::run(&mut out),
         Group::Completions(command) => completions::run(&command, &mut out),
@@ -150,17 +156,47 @@ fn runtime(component: Option<&Path>, config: Config) -> anyhow::Result<Runtime> 
         return Runtime::with_config(config).context("cannot start the log component");
     };
     let name = path.display();
+    let bytes = component_bytes(path)?;
+    Runtime::compile(&bytes, config)
+        .map_err(|error| anyhow!("cannot run component '{name}': {}; {WORLD_HINT}", root_cause(error)))
+}
+
+const WORLD_HINT: &str = "'annals wit' shows the world that it must fit";
+
+/// The bytes of another log component.
+fn component_bytes(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let name = path.display();
     let bytes = std::fs::read(path).with_context(|| format!("cannot read component '{name}'"))?;
-    let hint = "'annals wit' shows the world that it must fit";
     if !bytes.starts_with(b"\0asm\x0d\0\x01\0") {
-        bail!("cannot run component '{name}': it is not a compiled component; {hint}");
+        bail!("cannot run component '{name}': it is not a compiled component; {WORLD_HINT}");
     }
-    Runtime::compile(&bytes, config).map_err(|error| {
-        let why = anyhow!(error);
-        let why = format!("{:#}", why.root_cause());
-        let why = why.split_whitespace().collect::<Vec<_>>().join(" ");
-        anyhow!("cannot run component '{name}': {why}; {hint}")
-    })
+    Ok(bytes)
+}
+
+/// What is behind an error, on one line.
+fn root_cause(error: Error) -> String {
+    let why = anyhow!(error);
+    let why = format!("{:#}", why.root_cause());
+    why.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Where compiled components are kept, if anywhere.
+fn cached() -> Config {
+    annals::cache::default_dir().into_iter().fold(Config::new(), Config::cache)
+}
+
+/// A directory, made if it does not exist.
+fn made(dir: &Path) -> anyhow::Result<Arc<dyn Storage>> {
+    directory("make or open", dir, Directory::open(dir))
+}
+
+fn directory(doing: &str, dir: &Path, opened: Result<Directory, Error>) -> anyhow::Result<Arc<dyn Storage>> {
+    let doing = format!("{doing} directory '{}'", dir.display());
+    match opened {
+        Ok(directory) => Ok(Arc::new(directory)),
+        Err(Error::Storage(why)) => bail!("cannot {doing}: {why}"),
+        Err(error) => Err(failure::told(&doing, dir, error)),
+    }
 }
 
 /// The directory that a command works on, and the component that works on it.
@@ -172,8 +208,7 @@ struct Place {
 impl Place {
     fn new(dir: Option<PathBuf>, component: Option<&Path>) -> anyhow::Result<Place> {
         let dir = dir.ok_or_else(|| anyhow!("no directory given; say where the logs are with --dir DIR"))?;
-        let config = annals::cache::default_dir().into_iter().fold(Config::new(), Config::cache);
-        Ok(Place { dir, runtime: runtime(component, config)? })
+        Ok(Place { dir, runtime: runtime(component, cached())? })
     }
 
     /// The directory, which must exist.
@@ -184,21 +219,12 @@ impl Place {
                 "cannot open directory '{dir}': there is none; check --dir, or make one with 'journal append'"
             );
         }
-        self.directory("open", Directory::open_existing(&self.dir))
+        directory("open", &self.dir, Directory::open_existing(&self.dir))
     }
 
     /// The directory, made if it does not exist.
     fn made(&self) -> anyhow::Result<Arc<dyn Storage>> {
-        self.directory("make or open", Directory::open(&self.dir))
-    }
-
-    fn directory(&self, doing: &str, opened: Result<Directory, Error>) -> anyhow::Result<Arc<dyn Storage>> {
-        let doing = format!("{doing} directory '{}'", self.dir.display());
-        match opened {
-            Ok(directory) => Ok(Arc::new(directory)),
-            Err(Error::Storage(why)) => bail!("cannot {doing}: {why}"),
-            Err(error) => Err(failure::told(&doing, &self.dir, error)),
-        }
+        made(&self.dir)
     }
 
     /// Opens a journal.

@@ -19,6 +19,7 @@ fn error_to_wit(error: storage::Error) -> wit::Error {
         storage::Error::Locked => wit::Error::Locked,
         storage::Error::OutOfSpace => wit::Error::OutOfSpace,
         storage::Error::InvalidName => wit::Error::InvalidName,
+        storage::Error::Damaged(what) => wit::Error::Damaged(what),
         storage::Error::Io(what) => wit::Error::Io(what),
     }
 }

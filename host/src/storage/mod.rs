@@ -40,6 +40,8 @@ pub enum Error {
     OutOfSpace,
     /// The name does not follow the rules.
     InvalidName,
+    /// What is stored is not what was written, and the storage knows it; what and where, in words for a person.
+    Damaged(String),
     /// Anything else, in words for a person.
     Io(String),
 }
@@ -52,7 +54,7 @@ impl fmt::Display for Error {
             Error::Locked => f.write_str("somebody else holds the lock"),
             Error::OutOfSpace => f.write_str("no room left"),
             Error::InvalidName => f.write_str("the name does not follow the rules"),
-            Error::Io(what) => f.write_str(what),
+            Error::Damaged(what) | Error::Io(what) => f.write_str(what),
         }
     }
 }
@@ -174,7 +176,7 @@ pub trait Storage: Send + Sync + 'static {
     /// The cell, if there is one. What this returned once no crash takes back.
     ///
     /// # Errors
-    /// [`Error::InvalidName`], [`Error::Io`].
+    /// [`Error::InvalidName`], [`Error::Damaged`], [`Error::Io`].
     fn read_cell(&self, name: &str) -> Result<Option<Cell>>;
     /// Changes a cell that is at version `expected` (none: if there is none); value none removes it. Atomic, and durable
     /// on return. A lost race is [`Swap::Stale`], not an error.

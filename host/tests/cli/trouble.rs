@@ -310,6 +310,21 @@ fn a_missing_file_of_a_log_is_damage() {
 }
 
 #[test]
+fn a_damaged_root_cell_is_damage_and_its_log_can_still_be_read() {
+    let place = Place::new("cell");
+    place.feed(&["journal", "append", "numbers", "-"], items(0..50).as_bytes()).expect(0);
+    let path = place.logs().join("cells/log.numbers");
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[10] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let refused = place.feed(&["journal", "append", "numbers", "-"], b"more");
+    refused.expect(1);
+    refused.says(&["numbers", "damaged"]);
+    let read = place.run(&["journal", "replay", "numbers"]);
+    assert_eq!(read.text(), items(0..50));
+}
+
+#[test]
 fn a_log_that_lost_its_end_is_not_replayed_as_if_nothing_had_happened() {
     let place = Place::new("end");
     let args = ["journal", "append", "numbers", "-", "--segment-bytes", "64KiB", "--sync-every", "250"];

@@ -15,6 +15,7 @@ fn error(error: logs::StorageError) -> storage::Error {
         Locked => storage::Error::Locked,
         OutOfSpace => storage::Error::OutOfSpace,
         InvalidName => storage::Error::InvalidName,
+        Damaged(what) => storage::Error::Damaged(what),
         Io(what) => storage::Error::Io(what),
     }
 }

@@ -12,7 +12,6 @@ mod disk;
 
 // Hook: change.
 
-
 use annals::journal::SyncTicket;
 use annals::{Config, Journal, Runtime};
 use annals_logs::error::{Damage, Error, Result, Token};

@@ -4,13 +4,10 @@
 //! promised and the last one that was asked for, and so it does after the power is lost later.
 
 use super::driver::{Driver, Flow};
-use super::history::History;
-use super::op::Op;
-use super::recovery::check;
-use super::script::{self, Script};
-use super::{Budget, Counts};
-use crate::cases::{contents, same_contents};
-use crate::model::Model;
+use super::recovery::Check;
+use super::step::Step;
+use super::trial::{Script, StepOf, Trial};
+use super::{Budget, Counts, script};
 use crate::rng::SplitMix64;
 use crate::sim::{Crash, Fault, Point, SimDisk};
 use crate::subject::Factory;
@@ -18,10 +15,10 @@ use annals_logs::error::Error;
 use annals_logs::storage::StorageError;
 
 /// Sweeps all scripts.
-pub fn run(factory: Factory<'_>, seed: u64, budget: Budget) -> Result<Counts, String> {
+pub fn run<T: Trial>(factory: Factory<'_>, seed: u64, budget: Budget) -> Result<Counts, String> {
     let mut counts = Counts::default();
     let mut failures = Vec::new();
-    for (number, script) in script::all(factory, seed)?.iter().enumerate() {
+    for (number, script) in script::all::<T>(factory, seed)?.iter().enumerate() {
         let seed = SplitMix64::derive(seed, 2000 + number as u64);
         if let Err(what) = sweep(factory, script, seed, budget, &mut counts) {
             failures.push(format!("script {number}, \"{}\": {what}", script.name));
@@ -30,9 +27,9 @@ pub fn run(factory: Factory<'_>, seed: u64, budget: Budget) -> Result<Counts, St
     if failures.is_empty() { Ok(counts) } else { Err(format!("{}\n{counts:?}", failures.join("\n"))) }
 }
 
-fn sweep(
+fn sweep<T: Trial>(
     factory: Factory<'_>,
-    script: &Script,
+    script: &Script<T>,
     seed: u64,
     budget: Budget,
     counts: &mut Counts,
@@ -65,9 +62,9 @@ fn sweep(
 }
 
 /// Plays the script with a fault; false if the fault never happened.
-fn one(
+fn one<T: Trial>(
     factory: Factory<'_>,
-    script: &Script,
+    script: &Script<T>,
     seed: u64,
     call: u64,
     fault: Fault,
@@ -75,18 +72,17 @@ fn one(
 ) -> Result<bool, String> {
     let disk = SimDisk::new(seed);
     disk.inject(fault);
-    let mut driver = Driver::new(factory(disk.clone()), script.shape, History::new(None));
+    let mut driver = Driver::<T>::new(factory(disk.clone()), script.shape);
     driver.faulty = true;
     let traced = |what: String| format!("{what}\n{}", disk.trace());
-    for (number, op) in script.ops.iter().enumerate() {
+    for (number, step) in script.steps.iter().enumerate() {
         let before = driver.history.now().cloned();
-        let flow = driver.step(op).map_err(|what| traced(format!("operation {number}, {what}")))?;
+        let flow = driver.step(step).map_err(|what| traced(format!("step {number}, {what}")))?;
         if let Flow::Failed(error) = flow {
             counts.refused += 1;
             disk.clear_faults();
-            still_right(&driver, op, &error, before.as_ref()).map_err(|what| {
-                traced(format!("operation {number}, {op:?}, failed with {error:?}: {what}"))
-            })?;
+            still_right(&driver, step, &script.shape, &error, before.as_ref())
+                .map_err(|what| traced(format!("step {number}, {step:?}, failed with {error:?}: {what}")))?;
             break;
         }
     }
@@ -100,30 +96,35 @@ fn one(
     evicted.evict();
     for (image, power) in [(disk.fork(), false), (disk.fork().reboot(Crash::LOSE_ALL), true), (evicted, true)]
     {
-        let checked = check(&image, factory, &driver.history, power, true);
+        let history = &driver.history;
+        let checked = Check { factory, shape: &script.shape, history, power, thorough: true }.run(&image);
         checked.map_err(|what| traced(format!("power lost or pages evicted: {power}; {what}\nbefore:")))?;
     }
     Ok(true)
 }
 
-/// A log that says it is open after a failure holds what it held, or what it was to hold; after out-of-space of an append
-/// just what it held.
-fn still_right(driver: &Driver, op: &Op, error: &Error, before: Option<&Model>) -> Result<(), String> {
-    let Some(journal) = driver.journal() else { return Ok(()) };
-    match journal.size() {
-        Err(Error::Closed) => return Ok(()),
-        Err(other) => return Err(format!("its size is {other:?}")),
-        Ok(_) => {}
+/// A log that says it is open after a failure holds what it held, or what it was to hold; after out-of-space in an
+/// operation that claims its space first, just what it held.
+fn still_right<T: Trial>(
+    driver: &Driver<T>,
+    step: &StepOf<T>,
+    shape: &T::Shape,
+    error: &Error,
+    before: Option<&T::Model>,
+) -> Result<(), String> {
+    let Some(handle) = driver.handle() else { return Ok(()) };
+    if !T::is_open(handle).map_err(|other| format!("a getter answers {other:?}"))? {
+        return Ok(());
     }
-    let found = contents(journal)?;
-    let as_before =
-        before.ok_or("there was no log".to_string()).and_then(|model| same_contents(&found, model));
-    let unchanged = *error == Error::OutOfSpace && matches!(op, Op::Append(_) | Op::Batch(_));
+    let found = T::contents(shape, handle)?;
+    let as_before = before.ok_or("there was no log".to_string()).and_then(|model| T::same(&found, model));
+    let claims = matches!(step, Step::Do(op) if T::claims_space_first(op));
+    let unchanged = *error == Error::OutOfSpace && claims;
     let after = driver.history.now().ok_or("there is no log".to_string());
     match as_before {
         Err(what) if unchanged => Err(format!("the log is open, and {what}")),
         Err(what) => after
-            .and_then(|model| same_contents(&found, model))
+            .and_then(|model| T::same(&found, model))
             .map_err(|other| format!("the log is open, and {what}, and {other}")),
         Ok(()) => Ok(()),
     }

@@ -4,12 +4,12 @@
 //! open serves every item outside of the damaged frame; a refused open changes nothing. Of a log that was not closed,
 //! what was acknowledged is there, or somebody says that it is damaged.
 
-use super::driver::LOG;
-use super::rest::{Rest, Seen, logs, read};
+use super::rest::{Rest, logs};
+use super::trial::{LOG, Opening, Seen, Trial};
 use super::{Budget, Counts};
 use crate::rng::SplitMix64;
 use crate::sim::SimDisk;
-use crate::subject::{Factory, FrameInfo, options};
+use crate::subject::{Factory, FrameInfo};
 use annals_logs::error::{Class, Damage, Error};
 use annals_logs::types::Mode;
 use std::collections::BTreeSet;
@@ -23,10 +23,10 @@ const NEAR: u64 = 8192;
 const SHOWN: usize = 16;
 
 /// Flips bits of all logs.
-pub fn run(factory: Factory<'_>, seed: u64, budget: Budget) -> Result<Counts, String> {
+pub fn run<T: Trial>(factory: Factory<'_>, seed: u64, budget: Budget) -> Result<Counts, String> {
     let mut counts = Counts::default();
     let mut failures: Vec<String> = Vec::new();
-    for rest in logs(factory, seed)? {
+    for rest in logs::<T>(factory, seed)? {
         let mut kinds = BTreeSet::new();
         for (name, bit, in_cell) in rest.bits(seed, budget) {
             let disk = rest.disk.fork();
@@ -52,7 +52,7 @@ pub fn run(factory: Factory<'_>, seed: u64, budget: Budget) -> Result<Counts, St
     if failures.is_empty() { Ok(counts) } else { Err(format!("{}\n{counts:?}", failures.join("\n"))) }
 }
 
-impl Rest {
+impl<T: Trial> Rest<T> {
     /// All bits that are flipped: file or cell, number, whether it is a cell. Of large frames the header, the start of
     /// the body and the end are exhausted, and the rest is sampled.
     fn bits(&self, seed: u64, budget: Budget) -> Vec<(String, u64, bool)> {
@@ -99,11 +99,11 @@ impl Rest {
         if self.closed && !reported && (byte.is_none() || frame.is_some()) {
             return Err(format!("verify finds nothing ({frame:?})"));
         }
-        match subject.open(LOG, &options(Mode::ReadOnly)) {
-            Ok(journal) => {
-                let seen = read(&*journal)?;
+        match T::open(&*subject, &Opening::plain(Mode::ReadOnly)) {
+            Ok(handle) => {
+                let seen = T::read(&handle)?;
                 self.check_read_only(&seen, frame, reported)
-                    .map_err(|what| format!("read only, {what}: {} ({frame:?})", seen.describe()))?;
+                    .map_err(|what| format!("read only, {what}: {seen:?} ({frame:?})"))?;
             }
             Err(error) if error.class() == Class::Damage && byte.is_none() => counts.refused += 1,
             Err(error) => return Err(format!("read only: {error:?} ({frame:?})")),
@@ -111,11 +111,11 @@ impl Rest {
         if disk.hash() != before {
             return Err("reading changed something".into());
         }
-        match subject.open(LOG, &options(Mode::Open)) {
-            Ok(journal) => {
-                let seen = read(&*journal)?;
+        match T::open(&*subject, &Opening::plain(Mode::Open)) {
+            Ok(handle) => {
+                let seen = T::read(&handle)?;
                 if !self.states[self.least..].iter().any(|model| seen.fits(model)) {
-                    return Err(format!("opened for writing it holds {} ({frame:?})", seen.describe()));
+                    return Err(format!("opened for writing it holds {seen:?} ({frame:?})"));
                 }
             }
             Err(error) if error.class() == Class::Damage => {
@@ -156,21 +156,24 @@ impl Rest {
         Ok(!found.is_empty())
     }
 
-    fn check_read_only(&self, seen: &Seen, frame: Option<&FrameInfo>, reported: bool) -> Result<(), String> {
+    fn check_read_only(
+        &self,
+        seen: &T::Seen,
+        frame: Option<&FrameInfo>,
+        reported: bool,
+    ) -> Result<(), String> {
         if self.closed {
             if !seen.fits(&self.states[self.least]) {
                 return Err("it is not what was closed".into());
             }
-            let own = frame.map_or(0..0, |frame| frame.first..frame.first + u64::from(frame.count));
-            let other = seen.lost().find(|position| !own.contains(position));
-            return other.map_or(Ok(()), |position| {
-                Err(format!("position {position} is lost with the frame of {own:?}"))
-            });
+            return match seen.lost_outside(frame) {
+                Some(what) => Err(format!("{what} is lost with a frame that did not hold it")),
+                None => Ok(()),
+            };
         }
         // It may show less than was acknowledged, if verify says why.
         let shown = if reported { &self.states } else { &self.states[self.least..] };
-        let complete = reported || seen.lost().next().is_none();
-        if complete && shown.iter().any(|model| seen.fits(model)) {
+        if (reported || seen.is_whole()) && shown.iter().any(|model| seen.fits(model)) {
             Ok(())
         } else {
             Err("it was never like this".into())

@@ -4,20 +4,20 @@
 //! should not. Nobody ever gets wrong data; a refused open changes nothing; where nobody reports anything the log is
 //! in a state that it went through (a clean cut can look like one, and without a token nobody can tell).
 
-use super::driver::LOG;
 use super::flips::LONGEST_READ;
-use super::rest::{Rest, Seen, logs, read};
+use super::rest::{Rest, logs};
+use super::trial::{LOG, Opening, Seen, Trial};
 use super::{Budget, Counts};
 use crate::rng::SplitMix64;
 use crate::sim::{SECTOR, SimDisk};
-use crate::subject::{Factory, options};
+use crate::subject::Factory;
 use annals_logs::error::Class;
 use annals_logs::types::Mode;
 
 /// Tampers with all logs in many ways.
-pub fn run(factory: Factory<'_>, seed: u64, budget: Budget) -> Result<Counts, String> {
+pub fn run<T: Trial>(factory: Factory<'_>, seed: u64, budget: Budget) -> Result<Counts, String> {
     let mut counts = Counts::default();
-    for rest in logs(factory, seed)? {
+    for rest in logs::<T>(factory, seed)? {
         for number in 0..budget.garbage {
             let seed = SplitMix64::derive(seed, number);
             let disk = rest.disk.fork();
@@ -57,7 +57,12 @@ fn tamper(disk: &SimDisk, seed: u64) -> String {
     format!("tampering {kind} with {len} bytes at {offset} of {file}")
 }
 
-fn check(rest: &Rest, factory: Factory<'_>, disk: SimDisk, counts: &mut Counts) -> Result<(), String> {
+fn check<T: Trial>(
+    rest: &Rest<T>,
+    factory: Factory<'_>,
+    disk: SimDisk,
+    counts: &mut Counts,
+) -> Result<(), String> {
     counts.states += 1;
     let before = disk.hash();
     counts.distinct += u64::from(before != rest.disk.hash());
@@ -67,9 +72,9 @@ fn check(rest: &Rest, factory: Factory<'_>, disk: SimDisk, counts: &mut Counts) 
         Err(error) if error.class() == Class::Damage => true,
         Err(error) => return Err(format!("verify: {error:?}")),
     };
-    match subject.open(LOG, &options(Mode::ReadOnly)) {
-        Ok(journal) => {
-            plausible(rest, &read(&*journal)?, reported).map_err(|what| format!("read only, {what}"))?
+    match T::open(&*subject, &Opening::plain(Mode::ReadOnly)) {
+        Ok(handle) => {
+            plausible(rest, &T::read(&handle)?, reported).map_err(|what| format!("read only, {what}"))?
         }
         Err(error) if error.class() == Class::Damage => counts.refused += 1,
         Err(error) => return Err(format!("read only: {error:?}")),
@@ -77,9 +82,9 @@ fn check(rest: &Rest, factory: Factory<'_>, disk: SimDisk, counts: &mut Counts) 
     if disk.hash() != before {
         return Err("reading changed something".into());
     }
-    match subject.open(LOG, &options(Mode::Open)) {
-        Ok(journal) => {
-            plausible(rest, &read(&*journal)?, reported).map_err(|what| format!("for writing, {what}"))?
+    match T::open(&*subject, &Opening::plain(Mode::Open)) {
+        Ok(handle) => {
+            plausible(rest, &T::read(&handle)?, reported).map_err(|what| format!("for writing, {what}"))?
         }
         Err(error) if error.class() == Class::Damage => {
             counts.refused += 1;
@@ -93,20 +98,14 @@ fn check(rest: &Rest, factory: Factory<'_>, disk: SimDisk, counts: &mut Counts) 
     if longest > LONGEST_READ { Err(format!("a read of {longest} bytes at once")) } else { Ok(()) }
 }
 
-/// What is served was once at its position; if nobody reports anything, it is all of some state.
-fn plausible(rest: &Rest, seen: &Seen, reported: bool) -> Result<(), String> {
-    if rest.states.iter().any(|state| seen.fits(state) && (reported || seen.lost().next().is_none())) {
+/// What is served was once so; if nobody reports anything, it is all of some state.
+fn plausible<T: Trial>(rest: &Rest<T>, seen: &T::Seen, reported: bool) -> Result<(), String> {
+    if rest.states.iter().any(|state| seen.fits(state) && (reported || seen.is_whole())) {
         return Ok(());
     }
-    let once = |position: u64, item: &[u8]| {
-        rest.states.iter().any(|state| state.item(position).is_some_and(|right| **right == *item))
-    };
-    let wrong = (seen.boundary..)
-        .zip(&seen.items)
-        .find(|(position, item)| item.as_ref().is_some_and(|item| !once(*position, item)));
-    match wrong {
-        Some((position, _)) => Err(format!("position {position} is wrong: {}", seen.describe())),
+    match seen.never_there(&rest.states) {
+        Some(what) => Err(format!("{what} is wrong: {seen:?}")),
         None if reported => Ok(()),
-        None => Err(format!("nobody reports anything, and it was never like this: {}", seen.describe())),
+        None => Err(format!("nobody reports anything, and it was never like this: {seen:?}")),
     }
 }

@@ -1,27 +1,30 @@
 //! Which states of a log a crash may leave: every one it went through, and which of them were promised.
 
-use crate::cases::same_contents;
-use crate::model::Model;
+use super::trial::Trial;
 use annals_logs::error::Token;
 
 /// The states of one log since it was opened last, oldest first. None means that there is no such log.
-#[derive(Clone, Debug)]
-pub(super) struct History {
-    states: Vec<Option<Model>>,
+pub(super) struct History<T: Trial> {
+    states: Vec<Option<T::Model>>,
     handed: usize,
     durable: usize,
     tokens: Vec<Token>,
 }
 
-impl History {
+impl<T: Trial> History<T> {
     /// A log that was seen in this state: that is a promise.
-    pub(super) fn new(state: Option<Model>) -> Self {
+    pub(super) fn new(state: Option<T::Model>) -> Self {
         Self { states: vec![state], handed: 0, durable: 0, tokens: Vec::new() }
     }
 
     /// The state after the last operation that was issued.
-    pub(super) fn now(&self) -> Option<&Model> {
+    pub(super) fn now(&self) -> Option<&T::Model> {
         self.states.last().and_then(Option::as_ref)
+    }
+
+    /// All states.
+    pub(super) fn states(&self) -> &[Option<T::Model>] {
+        &self.states
     }
 
     /// Number of the newest state.
@@ -30,7 +33,7 @@ impl History {
     }
 
     /// An operation is issued that leads to this state.
-    pub(super) fn issue(&mut self, state: Option<Model>) {
+    pub(super) fn issue(&mut self, state: Option<T::Model>) {
         self.states.push(state);
     }
 
@@ -61,7 +64,7 @@ impl History {
     }
 
     /// The log was opened again and is in this state.
-    pub(super) fn restart(&mut self, state: Option<Model>) {
+    pub(super) fn restart(&mut self, state: Option<T::Model>) {
         *self = Self { tokens: std::mem::take(&mut self.tokens), ..Self::new(state) };
     }
 
@@ -71,17 +74,17 @@ impl History {
     }
 
     /// Whether a crash may leave this; the words say what it may leave.
-    pub(super) fn check(&self, power: bool, found: Option<&Model>) -> Result<(), String> {
+    pub(super) fn check(&self, power: bool, found: Option<&T::Model>) -> Result<(), String> {
         let allowed = &self.states[self.bound(power)..];
-        let fits = |state: &Option<Model>| match (state, found) {
+        let fits = |state: &Option<T::Model>| match (state, found) {
             (None, None) => true,
-            (Some(state), Some(found)) => same_contents(found, state).is_ok(),
+            (Some(state), Some(found)) => T::same(found, state).is_ok(),
             _ => false,
         };
         if allowed.iter().any(fits) {
             return Ok(());
         }
-        let details = allowed.iter().flatten().filter_map(|state| same_contents(found?, state).err());
+        let details = allowed.iter().flatten().filter_map(|state| T::same(found?, state).err());
         let details: Vec<String> = details.collect();
         let what = if power { "loss of power" } else { "death of the process" };
         Err(format!("after the {what} it holds {found:?}; allowed are {allowed:?}; {}", details.join("; ")))

@@ -1,18 +1,46 @@
 //! Campaigns: large spaces of runs, crashes, faults and flipped bits, sampled or exhausted from a printed seed.
 //!
 //! Each takes a factory of subjects, a seed and a [`Budget`], and returns [`Counts`] or the first thing that went wrong,
-//! with what is needed to see it again.
+//! with what is needed to see it again. They are the same for every kind of log: what a log can do and what is right
+//! for it says its [`Trial`].
+//!
+//! # How to add a log
+//!
+//! 1. Write `campaign/<log>.rs` with a unit type that implements [`Trial`]; [`journal`] is the one to look at. Its parts:
+//!    * `Model`: the naive state, as plain as it can be (a map). It decides what is right, so it must not share code with
+//!      the log. Equal models hold the same; leave out what no crash must keep.
+//!    * `Op` with [`Trial::expect`]: what each operation answers, errors included, what it makes of the model, and what
+//!      its success promises ([`Promise`]): nothing, that it survives the process, or that it survives the power. One
+//!      sync that takes its time is `Begun` and then `Awaited`. An operation that changes nothing and promises nothing
+//!      new (a purge below the boundary) promises `Nothing`.
+//!    * `Handle` with [`Trial::perform`]: does the operation to the open log. Where the contract leaves room, as in
+//!      bounded reads, it compares with the model (the one from before the operation) right there and answers
+//!      [`Trouble::Wrong`] or something fixed. Streams, tickets and further handles live in the `Handle`; what must be
+//!      dropped first stands first in it. Return every token that the log gives.
+//!    * [`Trial::contents`]: all that the log holds, read in full, as a model. [`Trial::read`] does the same with
+//!      damage: the [`Seen`] says what is served and what answers `damaged`, in each way of reading.
+//!    * [`Trial::scripts`]: short runs that together reach every kind of step, so that the sweeps can stop at each of
+//!      their calls; about 10 to 20 steps each, some with items of kilobytes that make segments roll. A drawn one is as
+//!      good as [`Trial::draw_step`] is: it should mostly draw what succeeds, and everything now and then.
+//!    * [`Trial::at_rest`]: small logs for tampering, cleanly closed and not.
+//! 2. Add its line to the table in [`campaign_tests`](crate::campaign_tests): that makes all campaigns, on both subjects.
+//!    And a test in `tests/campaigns.rs` that they notice a disk that lies about sync.
+//! 3. Look at the counts that they print, and break the log on purpose once for each sync and each order it relies on.
 
+pub mod draw;
 pub mod faults;
 pub mod flips;
 pub mod garbage;
 pub mod hostile;
+pub mod journal;
 pub mod random;
+pub mod step;
 pub mod sweep;
+pub mod trial;
 
+mod budget;
 mod driver;
 mod history;
-mod op;
 mod recovery;
 mod rest;
 mod script;
@@ -20,75 +48,8 @@ mod script;
 use crate::subject::Factory;
 use std::io::{Write, stdout};
 
-pub use op::Shape;
-pub use script::{Script, all as scripts};
-
-/// How much a campaign does.
-#[derive(Clone, Copy, Debug)]
-pub struct Budget {
-    /// Random runs.
-    pub runs: u64,
-    /// Operations of a random run.
-    pub ops: u64,
-    /// Random crashes tried at each point of a sweep.
-    pub random_crashes: usize,
-    /// Every how many distinct images a second crash is swept through their recovery.
-    pub second_every: u64,
-    /// Every how many distinct images are checked thoroughly.
-    pub thorough_every: u64,
-    /// How often, of 100, a crash after a call is tried too (it differs little from one before the next call).
-    pub after_percent: u64,
-    /// How many times each log at rest is tampered with.
-    pub garbage: u64,
-    /// Every how many bits are flipped in files of more than 16 KiB (in smaller ones all are).
-    pub bit_step: u64,
-    /// How many bits of a large frame's body are flipped.
-    pub sampled_bits: u64,
-    /// Every how many of all these bits are tried.
-    pub flip_every: usize,
-}
-
-impl Budget {
-    /// Seconds in a debug build.
-    pub const QUICK: Budget = Budget {
-        runs: 300,
-        ops: 150,
-        random_crashes: 3,
-        second_every: 4,
-        thorough_every: 2,
-        after_percent: 20,
-        garbage: 1500,
-        bit_step: 5,
-        sampled_bits: 20,
-        flip_every: 1,
-    };
-    /// A systematic part, for the component, whose instances take longer to start.
-    pub const COMPONENT: Budget = Budget {
-        runs: 40,
-        ops: 100,
-        random_crashes: 1,
-        second_every: 40,
-        thorough_every: 10,
-        after_percent: 0,
-        garbage: 100,
-        bit_step: 5,
-        sampled_bits: 20,
-        flip_every: 41,
-    };
-    /// Everything; minutes.
-    pub const FULL: Budget = Budget {
-        runs: 20_000,
-        ops: 300,
-        random_crashes: 12,
-        second_every: 1,
-        thorough_every: 1,
-        after_percent: 100,
-        garbage: 200_000,
-        bit_step: 1,
-        sampled_bits: 5000,
-        flip_every: 1,
-    };
-}
+pub use budget::Budget;
+pub use trial::{Promise, Seen, Trial, Trouble};
 
 /// What a campaign looked at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -123,23 +84,32 @@ pub fn report(name: &str, subject: &str, factory: Factory<'_>, budget: Budget, r
     }
 }
 
-/// A test for each campaign, on one subject.
+/// A module of tests for each kind of log, with a test for each campaign, on one subject.
 #[macro_export]
 macro_rules! campaign_tests {
     ($subject:literal, $factory:expr, $budget:expr) => {
-        $crate::campaign_tests!($subject, $factory, $budget;
-            random_runs_answer_as_the_model_does: "random", random;
-            a_crash_at_any_call_leaves_a_state_that_was_promised_or_asked_for: "crash sweep", sweep;
-            a_fault_at_any_call_loses_nothing_that_was_promised: "fault sweep", faults;
-            no_flipped_bit_makes_a_log_return_wrong_data: "bit flips", flips;
-            no_garbage_makes_a_log_return_wrong_data: "garbage", garbage;
-            no_hostile_answer_of_the_storage_traps: "hostile answers", hostile;
-        );
+        $crate::campaign_tests!(@log journal: "journal", $crate::campaign::journal::Journal;
+            $subject, $factory, $budget);
     };
-    ($subject:literal, $factory:expr, $budget:expr; $($claim:ident: $name:literal, $run:ident;)*) => {
+    (@log $log:ident: $name:literal, $trial:ty; $subject:literal, $factory:expr, $budget:expr) => {
+        mod $log {
+            #[allow(unused_imports)] // what subject and budget are made of
+            use super::*;
+            $crate::campaign_tests!(@campaigns concat!($name, ", ", $subject), $factory, $budget, $trial;
+                random_runs_answer_as_the_model_does: "random", random;
+                a_crash_at_any_call_leaves_a_state_that_was_promised_or_asked_for: "crash sweep", sweep;
+                a_fault_at_any_call_loses_nothing_that_was_promised: "fault sweep", faults;
+                no_flipped_bit_makes_a_log_return_wrong_data: "bit flips", flips;
+                no_garbage_makes_a_log_return_wrong_data: "garbage", garbage;
+                no_hostile_answer_of_the_storage_traps: "hostile answers", hostile;
+            );
+        }
+    };
+    (@campaigns $subject:expr, $factory:expr, $budget:expr, $trial:ty;
+        $($claim:ident: $name:literal, $run:ident;)*) => {
         $(#[test]
         fn $claim() {
-            $crate::campaign::report($name, $subject, &$factory, $budget, $crate::campaign::$run::run);
+            $crate::campaign::report($name, $subject, &$factory, $budget, $crate::campaign::$run::run::<$trial>);
         })*
     };
 }

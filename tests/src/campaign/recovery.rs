@@ -1,39 +1,42 @@
 //! What must hold after a crash: the log opens, holds a state that the crash may leave, keeps it, and goes on.
 
-use super::driver::LOG;
+use super::driver::{Driver, Flow};
 use super::history::History;
-use super::op::item;
-use crate::cases::{contents, same_contents};
-use crate::model::Model;
+use super::step::Step;
+use super::trial::{LOG, Opening, Trial};
 use crate::sim::{Crash, SimDisk};
-use crate::subject::{Factory, JournalSubject, Options, Subject, options};
+use crate::subject::{Factory, Subject};
 use annals_logs::error::{Error, Token};
 use annals_logs::types::Mode;
 
-/// Opens the log for writing; none if there is none.
-pub(super) fn open(
+/// Opens the log for writing, as it is; none if there is none.
+pub(super) fn open<T: Trial>(
     subject: &dyn Subject,
     expect: Option<Token>,
-) -> Result<Option<Box<dyn JournalSubject>>, String> {
-    match subject.open(LOG, &Options { expect, ..options(Mode::Open) }) {
-        Ok(journal) => Ok(Some(journal)),
+) -> Result<Option<T::Handle>, String> {
+    match T::open(subject, &Opening { expect, ..Opening::plain(Mode::Open) }) {
+        Ok(handle) => Ok(Some(handle)),
         Err(Error::NotFound) => Ok(None),
         Err(error) => Err(format!("opening is refused with {error:?}")),
     }
 }
 
-/// An open journal, if there is one, and what it holds.
-type Recovered = (Option<Box<dyn JournalSubject>>, Option<Model>);
+/// An open log, if there is one, and what it holds.
+type Recovered<T> = (Option<<T as Trial>::Handle>, Option<<T as Trial>::Model>);
 
 /// The same, and what it holds.
-pub(super) fn recover(subject: &dyn Subject, expect: Option<Token>) -> Result<Recovered, String> {
-    let journal = open(subject, expect)?;
-    let model = journal.as_deref().map(contents).transpose()?;
-    Ok((journal, model))
+pub(super) fn recover<T: Trial>(
+    subject: &dyn Subject,
+    shape: &T::Shape,
+    expect: Option<Token>,
+) -> Result<Recovered<T>, String> {
+    let handle = open::<T>(subject, expect)?;
+    let model = handle.as_ref().map(|handle| T::contents(shape, handle)).transpose()?;
+    Ok((handle, model))
 }
 
 /// A token to expect: the newest one, or an older one, or none, by turns, but always the same for the same image.
-pub(super) fn expected(image: &SimDisk, history: &History) -> Option<Token> {
+pub(super) fn expected<T: Trial>(image: &SimDisk, history: &History<T>) -> Option<Token> {
     let tokens = history.tokens();
     match image.hash() % 4 {
         0 => None,
@@ -42,49 +45,129 @@ pub(super) fn expected(image: &SimDisk, history: &History) -> Option<Token> {
     }
 }
 
-/// Opens a log that a crash left and checks it against the history. Returns the number of calls that opening took.
-///
-/// `thorough` also checks that what was reported survives, that nothing but it comes back, and that the log goes on.
-pub(super) fn check(
-    image: &SimDisk,
-    factory: Factory<'_>,
-    history: &History,
-    power: bool,
-    thorough: bool,
-) -> Result<u64, String> {
-    if thorough {
-        look(image, factory, history, power)?;
-    }
-    let expect = expected(image, history);
-    let disk = image.fork();
-    let subject = factory(disk.clone());
-    let traced = |what: String| format!("{what}\n{}", disk.trace());
-    let journal = open(&*subject, expect).map_err(traced)?;
-    let calls = disk.calls();
-    let found = journal.as_deref().map(contents).transpose().map_err(traced)?;
-    history.check(power, found.as_ref()).map_err(traced)?;
-    let Some(found) = found else {
-        let anew = subject.open(LOG, &options(Mode::OpenOrCreate));
-        let size = anew.and_then(|journal| journal.size());
-        return if size == Ok(0) { Ok(calls) } else { Err(traced(format!("made anew it has {size:?}"))) };
-    };
-    // What a writing open reports counts as acknowledged.
-    for crash in [Crash::LOSE_ALL, Crash::Process] {
-        let again = factory(disk.fork().reboot(crash));
-        let (_, kept) = recover(&*again, expect)?;
-        same_state(kept.as_ref(), &found).map_err(|what| {
-            traced(format!("opened again after {crash:?}: {what}\n{}", again.disk().trace()))
-        })?;
-        if !thorough {
-            return Ok(calls);
+/// A log that a crash left, and what it may be.
+pub(super) struct Check<'a, T: Trial> {
+    pub(super) factory: Factory<'a>,
+    pub(super) shape: &'a T::Shape,
+    pub(super) history: &'a History<T>,
+    /// Whether power was lost.
+    pub(super) power: bool,
+    /// Whether it is also checked that what was reported survives, that nothing but it comes back, and that the log goes
+    /// on.
+    pub(super) thorough: bool,
+}
+
+impl<T: Trial> Check<'_, T> {
+    /// Opens the log and checks it against the history. Returns the number of calls that opening took.
+    pub(super) fn run(&self, image: &SimDisk) -> Result<u64, String> {
+        if self.thorough {
+            self.look(image)?;
         }
+        let expect = expected(image, self.history);
+        let disk = image.fork();
+        let subject = (self.factory)(disk.clone());
+        let traced = |what: String| format!("{what}\n{}", disk.trace());
+        let handle = open::<T>(&*subject, expect).map_err(traced)?;
+        let calls = disk.calls();
+        let found =
+            handle.as_ref().map(|handle| T::contents(self.shape, handle)).transpose().map_err(traced)?;
+        self.history.check(self.power, found.as_ref()).map_err(traced)?;
+        let (Some(handle), Some(found)) = (handle, found) else {
+            return self.made_anew(&*subject).map_err(traced).map(|()| calls);
+        };
+        // What a writing open reports counts as acknowledged.
+        for crash in [Crash::LOSE_ALL, Crash::Process] {
+            let again = (self.factory)(disk.fork().reboot(crash));
+            let (_, kept) = recover::<T>(&*again, self.shape, expect)?;
+            same_state::<T>(kept.as_ref(), &found).map_err(|what| {
+                traced(format!("opened again after {crash:?}: {what}\n{}", again.disk().trace()))
+            })?;
+            if !self.thorough {
+                return Ok(calls);
+            }
+        }
+        self.goes_on(subject, handle, found).map_err(traced)?;
+        Ok(calls)
     }
-    goes_on(&*subject, journal, found).map_err(traced)?;
-    Ok(calls)
+
+    /// Where there is no log one can be made, and it is empty.
+    fn made_anew(&self, subject: &dyn Subject) -> Result<(), String> {
+        let said = |error: Error| format!("making it anew: {error:?}");
+        let wanted = T::opened(self.shape, &T::Start::default(), None).map_err(said)?;
+        let opening = Opening { shape: Some(self.shape), ..Opening::plain(Mode::OpenOrCreate) };
+        let handle = T::open(subject, &opening).map_err(said)?;
+        T::same(&T::contents(self.shape, &handle)?, &wanted).map_err(|what| format!("made anew {what}"))
+    }
+
+    /// Looks at a log that a crash left without repairing it: a crash is no damage, what was promised is served, nothing
+    /// is changed.
+    fn look(&self, image: &SimDisk) -> Result<(), String> {
+        let disk = image.fork();
+        let (subject, before) = ((self.factory)(disk.clone()), disk.hash());
+        let traced = |what: String| format!("looking only: {what}\n{}", disk.trace());
+        match T::open(&*subject, &Opening::plain(Mode::ReadOnly)) {
+            Ok(handle) => {
+                let found = T::contents(self.shape, &handle).map_err(traced)?;
+                self.history.check(self.power, Some(&found)).map_err(traced)?;
+            }
+            Err(Error::NotFound) => self.history.check(self.power, None).map_err(traced)?,
+            Err(error) => return Err(traced(format!("refused with {error:?}"))),
+        }
+        let (verified, info) = (subject.verify(LOG), subject.info(LOG).map(|info| info.damage));
+        for answer in [verified, info] {
+            if !matches!(&answer, Err(Error::NotFound)) && answer != Ok(vec![]) {
+                return Err(traced(format!("a crash is taken for damage: {answer:?}")));
+            }
+        }
+        if disk.hash() == before { Ok(()) } else { Err(traced("something was changed".into())) }
+    }
+
+    /// Changes what was recovered, loses power, closes and verifies.
+    fn goes_on(&self, subject: Box<dyn Subject>, handle: T::Handle, found: T::Model) -> Result<(), String> {
+        let ops = T::goes_on(&found);
+        let mut driver = Driver::<T>::resume(subject, *self.shape, handle, found);
+        for op in ops {
+            must(driver.step(&Step::Do(op)), "after recovery")?;
+        }
+        let disk = driver.subject().disk().fork().reboot(Crash::LOSE_ALL);
+        let token = driver.history.tokens().last().copied();
+        self.kept(&*driver.subject().on(disk), token, &driver.history)
+            .map_err(|what| format!("changes after recovery, power lost: {what}"))?;
+        must(driver.step(&Step::Close), "after recovery")?;
+        let damage = driver.subject().verify(LOG).map_err(|error| format!("verify: {error:?}"))?;
+        if !damage.is_empty() {
+            return Err(format!("verify finds damage after recovery and close: {damage:?}"));
+        }
+        T::tidy(driver.subject())?;
+        self.kept(driver.subject(), token, &driver.history)
+            .map_err(|what| format!("closed and opened: {what}"))
+    }
+
+    /// The newest state, and nothing older, is there.
+    fn kept(&self, subject: &dyn Subject, token: Option<Token>, history: &History<T>) -> Result<(), String> {
+        let newest = history.now().ok_or("there is no state")?;
+        let (_, kept) = recover::<T>(subject, self.shape, token)?;
+        same_state::<T>(kept.as_ref(), newest)
+    }
+}
+
+fn must(outcome: Result<Flow, String>, when: &str) -> Result<(), String> {
+    match outcome {
+        Ok(Flow::Done) => Ok(()),
+        Ok(Flow::Failed(error)) => Err(format!("{when}: {error:?}")),
+        Err(what) => Err(format!("{when}: {what}")),
+    }
+}
+
+fn same_state<T: Trial>(kept: Option<&T::Model>, found: &T::Model) -> Result<(), String> {
+    match kept {
+        Some(kept) => T::same(kept, found),
+        None => Err(format!("the log is gone; it held {found:?}")),
+    }
 }
 
 /// After a close there are no files but segments, and no bytes behind the frames.
-fn tidy(subject: &dyn Subject) -> Result<(), String> {
+pub(super) fn tidy(subject: &dyn Subject) -> Result<(), String> {
     let segments = subject.segments(LOG).map_err(|error| format!("segments: {error:?}"))?;
     let listed: Vec<&str> = segments.iter().map(|segment| segment.file.as_str()).collect();
     let files = subject.disk().file_names();
@@ -100,64 +183,4 @@ fn tidy(subject: &dyn Subject) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-/// Looks at a log that a crash left without repairing it: a crash is no damage, what was promised is served, nothing is
-/// changed.
-fn look(image: &SimDisk, factory: Factory<'_>, history: &History, power: bool) -> Result<(), String> {
-    let disk = image.fork();
-    let (subject, before) = (factory(disk.clone()), disk.hash());
-    let traced = |what: String| format!("looking only: {what}\n{}", disk.trace());
-    match subject.open(LOG, &options(Mode::ReadOnly)) {
-        Ok(journal) => {
-            let found = contents(&*journal).map_err(traced)?;
-            history.check(power, Some(&found)).map_err(traced)?;
-        }
-        Err(Error::NotFound) => history.check(power, None).map_err(traced)?,
-        Err(error) => return Err(traced(format!("refused with {error:?}"))),
-    }
-    let (verified, info) = (subject.verify(LOG), subject.info(LOG).map(|info| info.damage));
-    for answer in [verified, info] {
-        if !matches!(&answer, Err(Error::NotFound)) && answer != Ok(vec![]) {
-            return Err(traced(format!("a crash is taken for damage: {answer:?}")));
-        }
-    }
-    if disk.hash() == before { Ok(()) } else { Err(traced("something was changed".into())) }
-}
-
-fn same_state(kept: Option<&Model>, found: &Model) -> Result<(), String> {
-    match kept {
-        Some(kept) => same_contents(kept, found),
-        None => Err(format!("the log is gone; it held {found:?}")),
-    }
-}
-
-/// Appends behind what was recovered, loses power, closes and verifies.
-fn goes_on(
-    subject: &dyn Subject,
-    journal: Option<Box<dyn JournalSubject>>,
-    mut model: Model,
-) -> Result<(), String> {
-    let journal = journal.ok_or("no journal")?;
-    for (number, len) in [(900_001, 20), (900_002, 1500)] {
-        let item = item(number, len);
-        let answer = journal.append(&item);
-        if answer != model.append(&item) {
-            return Err(format!("append after recovery answered {answer:?}, wanted {model:?}"));
-        }
-    }
-    let token = journal.sync_data().map_err(|error| format!("sync after recovery: {error:?}"))?;
-    let lost = subject.on(subject.disk().fork().reboot(Crash::LOSE_ALL));
-    let (_, kept) = recover(&*lost, Some(token))?;
-    same_state(kept.as_ref(), &model)
-        .map_err(|what| format!("appends after recovery, power lost: {what}"))?;
-    journal.close().map_err(|error| format!("close after recovery: {error:?}"))?;
-    drop(journal);
-    let damage = subject.verify(LOG).map_err(|error| format!("verify: {error:?}"))?;
-    if !damage.is_empty() {
-        return Err(format!("verify finds damage after recovery and close: {damage:?}"));
-    }
-    tidy(subject)?;
-    let (_, kept) = recover(subject, Some(token))?;
-    same_state(kept.as_ref(), &model).map_err(|what| format!("closed and opened: {what}"))
 }

@@ -5,19 +5,19 @@
 
 use super::driver::{Driver, Flow};
 use super::history::History;
-use super::recovery::{check, expected, open};
-use super::script::{self, Script};
-use super::{Budget, Counts};
+use super::recovery::{Check, expected, open};
+use super::trial::{Script, Trial};
+use super::{Budget, Counts, script};
 use crate::rng::SplitMix64;
 use crate::sim::{Crash, CrashPlan, Point, SimDisk, SizeKept, Survivors};
 use crate::subject::Factory;
 use std::collections::HashSet;
 
 /// Sweeps all scripts.
-pub fn run(factory: Factory<'_>, seed: u64, budget: Budget) -> Result<Counts, String> {
+pub fn run<T: Trial>(factory: Factory<'_>, seed: u64, budget: Budget) -> Result<Counts, String> {
     let mut counts = Counts::default();
     let mut failures = Vec::new();
-    for (number, script) in script::all(factory, seed)?.iter().enumerate() {
+    for (number, script) in script::all::<T>(factory, seed)?.iter().enumerate() {
         let seed = SplitMix64::derive(seed, 1000 + number as u64);
         let rng = SplitMix64::new(seed);
         let mut sweep = Sweep { factory, script, seed, budget, rng, seen: HashSet::new(), counts };
@@ -30,9 +30,9 @@ pub fn run(factory: Factory<'_>, seed: u64, budget: Budget) -> Result<Counts, St
     if failures.is_empty() { Ok(counts) } else { Err(format!("{}\n{counts:?}", failures.join("\n"))) }
 }
 
-struct Sweep<'a> {
+struct Sweep<'a, T: Trial> {
     factory: Factory<'a>,
-    script: &'a Script,
+    script: &'a Script<T>,
     seed: u64,
     budget: Budget,
     rng: SplitMix64,
@@ -40,7 +40,7 @@ struct Sweep<'a> {
     counts: Counts,
 }
 
-impl Sweep<'_> {
+impl<T: Trial> Sweep<'_, T> {
     fn run(&mut self) -> Result<(), String> {
         let calls = self.script_calls()?;
         for call in 1..=calls {
@@ -63,16 +63,21 @@ impl Sweep<'_> {
     }
 
     /// Plays the script until its end or until the disk stops.
-    fn play(&self, disk: &SimDisk) -> Result<Driver, String> {
-        let subject = (self.factory)(disk.clone());
-        let mut driver = Driver::new(subject, self.script.shape, History::new(None));
-        for (number, op) in self.script.ops.iter().enumerate() {
-            let flow = driver.step(op).map_err(|what| format!("operation {number}, {what}"))?;
+    fn play(&self, disk: &SimDisk) -> Result<Driver<T>, String> {
+        let mut driver = Driver::new((self.factory)(disk.clone()), self.script.shape);
+        for (number, step) in self.script.steps.iter().enumerate() {
+            let flow = driver.step(step).map_err(|what| format!("step {number}, {what}"))?;
             if flow != Flow::Done || disk.has_crashed() {
                 break;
             }
         }
         Ok(driver)
+    }
+
+    /// What the image just counted is checked for.
+    fn check<'b>(&'b self, history: &'b History<T>, power: bool) -> Check<'b, T> {
+        let thorough = self.counts.distinct.is_multiple_of(self.budget.thorough_every);
+        Check { factory: self.factory, shape: &self.script.shape, history, power, thorough }
     }
 
     fn first_crash(&mut self, plan: CrashPlan) -> Result<(), String> {
@@ -92,8 +97,9 @@ impl Sweep<'_> {
                 continue;
             }
             self.counts.distinct += 1;
-            let thorough = self.counts.distinct.is_multiple_of(self.budget.thorough_every);
-            let calls = check(&image, self.factory, &driver.history, power, thorough)
+            let calls = self
+                .check(&driver.history, power)
+                .run(&image)
                 .map_err(|what| at(format!("then {crash:?}: {what}\nbefore the crash:\n{}", disk.trace())))?;
             if self.counts.distinct.is_multiple_of(self.budget.second_every) {
                 for call in 1..=calls {
@@ -113,13 +119,13 @@ impl Sweep<'_> {
     fn second_crash(
         &mut self,
         image: &SimDisk,
-        history: &History,
+        history: &History<T>,
         power: bool,
         plan: CrashPlan,
     ) -> Result<(), String> {
         let disk = image.fork();
         disk.plan_crash(plan);
-        let opened = open(&*(self.factory)(disk.clone()), expected(image, history));
+        let opened = open::<T>(&*(self.factory)(disk.clone()), expected(image, history));
         if !disk.has_crashed() {
             return Err(format!("{plan:?}: the same recovery makes fewer calls: {:?}", opened.map(|_| ())));
         }
@@ -131,8 +137,8 @@ impl Sweep<'_> {
                 continue;
             }
             self.counts.distinct += 1;
-            let thorough = self.counts.distinct.is_multiple_of(self.budget.thorough_every);
-            check(&image, self.factory, history, power, thorough)
+            self.check(history, power)
+                .run(&image)
                 .map_err(|what| format!("{plan:?}, {crash:?}: {what}\nin recovery:\n{}", disk.trace()))?;
         }
         Ok(())

@@ -10,13 +10,10 @@ use annals_logs::journal::Options as JournalOptions;
 use annals_logs::types::Mode;
 
 pub(super) const CASES: &[Case] = &[
-    case!(a_compressed_journal_reads_back_and_is_smaller, "§3 journal: compression of frame bodies optional"),
-    case!(
-        items_that_do_not_compress_are_stored_as_they_are,
-        "§3 journal: compression of frame bodies optional"
-    ),
-    case!(a_damaged_part_of_a_compressed_frame_costs_that_frame, "§1.3 a damaged frame costs its items"),
-    case!(compression_is_a_fixed_option, "§3 journal: changing a fixed option on reopen is a clear error"),
+    case!(a_compressed_journal_reads_back_and_is_smaller, "J30"),
+    case!(items_that_do_not_compress_are_stored_as_they_are, "J30"),
+    case!(a_damaged_part_of_a_compressed_frame_costs_that_frame, "J31"),
+    case!(compression_is_a_fixed_option, "J28", "J30"),
 ];
 
 fn packing(mode: Mode) -> JournalOptions {

@@ -8,33 +8,23 @@ use annals_logs::error::Error;
 use annals_logs::types::Mode;
 
 pub(super) const CASES: &[Case] = &[
-    case!(a_damaged_item_is_named_and_all_others_are_served, "§1.3", "FACTS: journal, one flipped byte"),
-    case!(a_reader_answers_damaged_once_and_goes_on, "§1.3 a reader answers damaged once and then goes on"),
-    case!(a_range_ends_before_a_damaged_item, "§1.3"),
-    case!(a_damaged_block_costs_its_own_items_only, "§1.3 a damaged block costs its own items"),
-    case!(a_damaged_frame_header_costs_its_frame, "§1.3 a damaged header costs its frame's items"),
-    case!(verify_names_file_offset_lowest_and_next, "§3 errors: damage (file, offset, lowest position)"),
-    case!(damage_below_a_promise_is_refused, "§1.8 damage below any promise is refused"),
-    case!(damage_below_the_token_is_refused, "§1.8 (the token)"),
-    case!(garbage_in_the_tail_is_refused, "§1.8 anything else is refused too"),
-    case!(a_flipped_bit_in_the_tail_is_refused, "§1.8 only if it looks like a tear"),
-    case!(a_missing_segment_is_damage, "§1.13 a missing segment not so named is damage"),
-    case!(
-        a_missing_newest_segment_is_damage,
-        "§1.13 a complete footer with neither successor nor later frame"
-    ),
-    case!(a_damaged_root_cell_is_damage, "§1.15 root cell"),
-    case!(a_cut_sealed_segment_is_damage, "§1.8 a sealed segment"),
-    case!(a_foreign_file_is_not_touched, "§1.15 never swept"),
-    case!(
-        after_a_lost_rewind_only_certain_items_are_served,
-        "§1.11 items that no lost frame can have superseded"
-    ),
-    case!(
-        list_and_info_report_a_damaged_log_beside_others,
-        "§2 admin: list",
-        "NATS: one bit must not cost the rest"
-    ),
+    case!(a_damaged_item_is_named_and_all_others_are_served, "F3.2", "D8.4", "W1"),
+    case!(a_reader_answers_damaged_once_and_goes_on, "F3.4"),
+    case!(a_range_ends_before_a_damaged_item, "F3.4", "F3.2"),
+    case!(a_damaged_block_costs_its_own_items_only, "F3.2"),
+    case!(a_damaged_frame_header_costs_its_frame, "F3.3", "F2.6"),
+    case!(verify_names_file_offset_lowest_and_next, "A3", "X2"),
+    case!(damage_below_a_promise_is_refused, "D8.3", "D11.2"),
+    case!(damage_below_the_token_is_refused, "D8.5"),
+    case!(garbage_in_the_tail_is_refused, "D8.6"),
+    case!(a_flipped_bit_in_the_tail_is_refused, "D8.6"),
+    case!(a_missing_segment_is_damage, "G13.4"),
+    case!(a_missing_newest_segment_is_damage, "G13.7"),
+    case!(a_damaged_root_cell_is_damage, "G15.9", "X2"),
+    case!(a_cut_sealed_segment_is_damage, "D8.4"),
+    case!(a_foreign_file_is_not_touched, "G15.5"),
+    case!(after_a_lost_rewind_only_certain_items_are_served, "D11.4"),
+    case!(list_and_info_report_a_damaged_log_beside_others, "A1", "W4"),
 ];
 
 /// Ten batches of ten items, synced each, not closed; then the machine lost power. There is no index, so that opening

@@ -7,26 +7,23 @@ use crate::subject::{JournalSubject, Options, Subject, options};
 use annals_logs::types::Mode;
 
 pub(super) const CASES: &[Case] = &[
-    case!(sync_data_makes_every_item_durable, "§3 journal: sync-data (items durable, token)"),
-    case!(sync_makes_every_item_durable, "§3 journal: sync", "§5 after sync returns"),
-    case!(flushed_appends_survive_the_process, "§1.1 handed its frame to the host"),
-    case!(appends_are_lost_in_order_only, "§5 skip a record or shorten silently"),
-    case!(a_section_that_fills_up_is_synced, "§3 journal: a section that fills up is synced"),
-    case!(a_batch_that_fills_a_section_is_synced, "§3 journal: a section that fills up is synced"),
-    case!(an_option_turns_section_syncs_off, "§3 journal: an option turns that off"),
-    case!(a_begun_sync_covers_what_was_before_it, "§2 begin-sync → ticket (appends go on meanwhile)"),
-    case!(a_ticket_may_be_asked_again, "§2 begin-sync → ticket"),
-    case!(what_a_writing_open_reports_is_durable, "§1.9 what a writing open reports counts as acknowledged"),
-    case!(what_open_reports_is_durable_after_a_failed_sync, "§1.9 a failed sync leaves clean pages"),
-    case!(a_recovered_journal_goes_on_behind_a_torn_tail, "FACTS: appends behind a torn tail", "§1.9"),
-    case!(a_torn_tail_is_cut, "§1.8 torn tail is not corruption"),
-    case!(the_new_size_without_the_bytes_is_a_torn_tail, "§1.8 missing bytes are zeros"),
-    case!(a_roll_over_loses_nothing, "§1.13 roll"),
-    case!(
-        recovery_reads_the_newest_segment_once,
-        "§1.12 after a crash it also reads the newest segment once"
-    ),
-    case!(filling_ahead_grows_no_file_while_batches_are_synced, "§1.14 filled ahead"),
+    case!(sync_data_makes_every_item_durable, "J24"),
+    case!(sync_makes_every_item_durable, "J25", "J33"),
+    case!(flushed_appends_survive_the_process, "F1.3"),
+    case!(appends_are_lost_in_order_only, "J32"),
+    case!(a_section_that_fills_up_is_synced, "J26"),
+    case!(a_batch_that_fills_a_section_is_synced, "J26"),
+    case!(an_option_turns_section_syncs_off, "J27"),
+    case!(a_begun_sync_covers_what_was_before_it, "H15"),
+    case!(a_ticket_may_be_asked_again, "H15"),
+    case!(what_a_writing_open_reports_is_durable, "D9.1"),
+    case!(what_open_reports_is_durable_after_a_failed_sync, "D9.1"),
+    case!(a_recovered_journal_goes_on_behind_a_torn_tail, "D8.9"),
+    case!(a_torn_tail_is_cut, "D8.1"),
+    case!(the_new_size_without_the_bytes_is_a_torn_tail, "D8.2"),
+    case!(a_roll_over_loses_nothing, "G13.1"),
+    case!(recovery_reads_the_newest_segment_once, "G12.2", "J25"),
+    case!(filling_ahead_grows_no_file_while_batches_are_synced, "G14.1"),
 ];
 
 fn sync_data_makes_every_item_durable(subject: &dyn Subject) -> Outcome {

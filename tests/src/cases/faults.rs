@@ -9,17 +9,18 @@ use annals_logs::storage::StorageError;
 use annals_logs::types::Mode;
 
 pub(super) const CASES: &[Case] = &[
-    case!(a_failed_sync_closes_the_log, "§1.10 a failed write or sync closes the log"),
-    case!(a_failed_sync_loses_nothing_acknowledged, "§1.10", "§1.9"),
-    case!(a_failed_write_closes_the_log, "§1.10 a failed write or sync closes the log"),
-    case!(a_failed_begun_sync_closes_the_log, "§1.10"),
-    case!(a_failed_read_closes_nothing, "§1.10 a failed read answers storage and closes nothing"),
-    case!(a_reader_survives_a_failed_read, "§1.10 a failed read closes nothing"),
-    case!(an_error_while_recovering_never_cuts, "§1.8 an I/O error while reading never leads to a cut"),
-    case!(a_failed_open_can_be_repeated, "§1.9", "§1.15"),
-    case!(a_failed_creation_can_be_repeated, "§1.15 open finishes what is half done"),
-    case!(a_failed_destruction_can_be_repeated, "§1.15 commit point of destroy"),
-    case!(evicted_pages_show_no_wrong_items, "§1.9 a failed sync leaves clean pages that are not on disk"),
+    case!(a_failed_sync_closes_the_log, "D10.2"),
+    case!(a_failed_sync_loses_nothing_acknowledged, "D10.2"),
+    case!(a_failed_write_closes_the_log, "D10.1"),
+    case!(a_failed_begun_sync_closes_the_log, "H16"),
+    case!(a_failed_read_closes_nothing, "D10.5"),
+    case!(a_reader_survives_a_failed_read, "D10.5"),
+    case!(an_error_while_recovering_never_cuts, "D8.7"),
+    case!(a_failed_open_can_be_repeated, "D10.8"),
+    case!(what_the_storage_knows_to_be_damaged_is_answered_as_damage, "X2"),
+    case!(a_failed_creation_can_be_repeated, "D10.8", "G15.1"),
+    case!(a_failed_destruction_can_be_repeated, "D10.8", "G15.2"),
+    case!(evicted_pages_show_no_wrong_items, "D9.1", "J33"),
 ];
 
 /// Everything answers closed.
@@ -209,6 +210,30 @@ fn a_failed_open_can_be_repeated(subject: &dyn Subject) -> Outcome {
         }
     }
     Ok(())
+}
+
+/// A directory that found a cell damaged could once only say that reading had failed.
+fn what_the_storage_knows_to_be_damaged_is_answered_as_damage(subject: &dyn Subject) -> Outcome {
+    let journal = create(subject)?;
+    append_batch(&*journal, 0, 5)?;
+    journal.close().fine()?;
+    let error = || StorageError::Damaged("half of it is missing".into());
+    for kind in [Call::ReadCell, Call::Read] {
+        let side = fork(subject);
+        side.disk().inject(Fault::next(kind).answering(error()).forever());
+        let before = side.disk().hash();
+        match side.open(LOG, &options(Mode::Open)).map(|_| ()) {
+            Err(Error::Damaged(damage)) => {
+                ensure!(damage.what.contains("half of it is missing") && damage.file.contains(LOG), "{damage:?}");
+            }
+            other => return Err(format!("{kind:?}: {other:?}")),
+        }
+        same(side.disk().hash(), before)?;
+    }
+    let side = fork(subject);
+    side.disk().inject(Fault::next(Call::ReadCell).answering(error()).forever());
+    let journal = side.open(LOG, &options(Mode::ReadOnly)).fine()?;
+    holds(&*journal, &holding(0, 5))
 }
 
 fn a_failed_creation_can_be_repeated(subject: &dyn Subject) -> Outcome {

@@ -9,12 +9,12 @@ use annals_logs::error::Error;
 use annals_logs::types::Mode;
 
 pub(super) const CASES: &[Case] = &[
-    case!(a_full_disk_refuses_appends_and_stays_open, "§1.10 only its out-of-space leaves the log open"),
-    case!(pruning_frees_a_full_disk, "§1.10 so that a full disk can be freed"),
-    case!(waiting_appends_survive_a_full_disk, "§1.10 out-of-space: nothing was changed"),
-    case!(a_full_disk_can_be_closed, "§1.10 kept back for close"),
-    case!(a_full_disk_can_be_destroyed, "§1.10 kept back for destroy"),
-    case!(a_full_disk_opens_and_prunes, "§1.10 so that a full disk can be freed"),
+    case!(a_full_disk_refuses_appends_and_stays_open, "D10.4"),
+    case!(pruning_frees_a_full_disk, "D10.6"),
+    case!(waiting_appends_survive_a_full_disk, "D10.4"),
+    case!(a_full_disk_can_be_closed, "D10.7"),
+    case!(a_full_disk_can_be_destroyed, "D10.7"),
+    case!(a_full_disk_opens_and_prunes, "D10.6", "D10.7"),
 ];
 
 /// Sizes of disks: the step that finds no room differs.

@@ -1,4 +1,4 @@
-//! The conformance cases: a static table of claims about a journal, each with the design lines that it proves.
+//! The conformance cases: a static table of claims about a journal, each with the lines of `tests/SPEC.md` that it proves.
 //!
 //! A case gets a subject on an empty disk and returns what it found instead of what it claims. Cases call only what
 //! [`Subject`] offers, so they run on the native library and on the component alike.
@@ -9,6 +9,7 @@ mod compression;
 mod damage;
 mod durability;
 mod faults;
+mod files;
 mod full_disk;
 mod kit;
 mod lifecycle;
@@ -33,7 +34,7 @@ pub(crate) use kit::{contents, same_contents};
 pub struct Case {
     /// The claim.
     pub name: &'static str,
-    /// Where DESIGN.md makes it.
+    /// The lines of `tests/SPEC.md` that it proves.
     pub proves: &'static [&'static str],
     /// Whether it holds for a subject on an empty disk; the words say what was found instead.
     pub run: fn(&dyn Subject) -> Result<(), String>,
@@ -64,6 +65,7 @@ pub fn all() -> &'static [Case] {
             damage::CASES,
             stale::CASES,
             promises::CASES,
+            files::CASES,
             compression::CASES,
             faults::CASES,
             full_disk::CASES,

@@ -10,43 +10,28 @@ use annals_logs::format::root::{Kind, Root, State};
 use annals_logs::types::Mode;
 
 pub(super) const CASES: &[Case] = &[
-    case!(modes_say_whether_the_journal_must_exist, "§3 journal: open (create or recover)"),
-    case!(start_at_begins_fully_pruned, "§3 journal: start-at N starts fully pruned"),
-    case!(start_at_survives_reopening, "§3 journal: next append N, also after reopening"),
-    case!(
-        start_at_mid_section_keeps_its_items,
-        "§3 journal: and mid-section",
-        "FACTS: journal, starting at 15 of 10"
-    ),
-    case!(start_at_needs_an_empty_journal, "§3 journal: exists unless the log is empty"),
-    case!(start_at_moves_an_empty_journal_forward_only, "§3 journal: start-at"),
-    case!(
-        fixed_options_that_differ_are_refused,
-        "§3 journal: changing a fixed option on reopen is a clear error"
-    ),
-    case!(options_left_out_mean_what_the_journal_was_made_with, "§3 journal: fixed option"),
-    case!(defaults_are_the_documented_ones, "§1.16 section default 65,536 items", "§1.12 default 16 MiB"),
-    case!(senseless_options_are_refused, "§3 errors: the caller's mistake"),
-    case!(names_outside_the_alphabet_are_refused, "§1.16 log name"),
-    case!(a_second_writer_is_locked_out, "§2 lock: exclusive"),
-    case!(the_lock_wait_is_the_hosts, "§2 lock: bounded wait done by the host"),
-    case!(a_refused_open_lets_go_of_the_lock, "§2 lock"),
-    case!(a_read_only_open_changes_nothing, "§1.11 a read-only open takes no lock, changes nothing"),
-    case!(
-        a_read_only_open_repairs_no_torn_tail,
-        "§1.11 changes nothing",
-        "§1.9 a read-only open acknowledges nothing"
-    ),
-    case!(a_read_only_journal_refuses_changes, "§1.11 refused for writing is still readable"),
-    case!(a_read_only_journal_shows_the_log_as_of_its_open, "§1.11 a reader beside a live writer"),
-    case!(
-        a_read_only_journal_never_shows_what_came_later,
-        "§1.11 a reader beside a live writer",
-        "§2 a reader shows the log as of its creation"
-    ),
-    case!(another_kind_is_a_clear_error, "§1.15 opening as another kind is a clear error"),
-    case!(a_later_format_is_named, "§4 format version"),
-    case!(journals_with_similar_names_are_strangers, "§1.15 part of every file name"),
+    case!(modes_say_whether_the_journal_must_exist, "J1"),
+    case!(start_at_begins_fully_pruned, "J2", "J14"),
+    case!(start_at_survives_reopening, "J3"),
+    case!(start_at_mid_section_keeps_its_items, "J3", "J16", "W2"),
+    case!(start_at_needs_an_empty_journal, "J4"),
+    case!(start_at_moves_an_empty_journal_forward_only, "J4", "D9.1"),
+    case!(fixed_options_that_differ_are_refused, "J28"),
+    case!(options_left_out_mean_what_the_journal_was_made_with, "J28"),
+    case!(defaults_are_the_documented_ones, "J29", "G12.5"),
+    case!(senseless_options_are_refused, "J29", "X1"),
+    case!(names_outside_the_alphabet_are_refused, "G16.3"),
+    case!(a_second_writer_is_locked_out, "H7", "H24"),
+    case!(the_lock_wait_is_the_hosts, "H9"),
+    case!(a_refused_open_lets_go_of_the_lock, "H10"),
+    case!(a_read_only_open_changes_nothing, "D11.1"),
+    case!(a_read_only_open_repairs_no_torn_tail, "D9.3", "D11.1"),
+    case!(a_read_only_journal_refuses_changes, "D11.3"),
+    case!(a_read_only_journal_shows_the_log_as_of_its_open, "D11.5"),
+    case!(a_read_only_journal_never_shows_what_came_later, "D11.5", "H19", "H20"),
+    case!(another_kind_is_a_clear_error, "G15.7"),
+    case!(a_later_format_is_named, "G15.9"),
+    case!(journals_with_similar_names_are_strangers, "G15.8"),
 ];
 
 fn modes_say_whether_the_journal_must_exist(subject: &dyn Subject) -> Outcome {

@@ -9,31 +9,14 @@ use annals_logs::error::{Error, Token};
 use annals_logs::format::HEADER;
 
 pub(super) const CASES: &[Case] = &[
-    case!(a_promised_frame_that_looks_torn_is_refused, "§1.8 damage below any promise is refused"),
-    case!(files_that_a_prune_named_are_removed_at_open, "§1.13 removal is repeated at open"),
-    case!(
-        a_file_that_a_roll_began_is_emptied_before_it_is_used,
-        "§1.13 a later file is made anew",
-        "§1.14 never recycled"
-    ),
-    case!(
-        a_disk_without_a_byte_left_can_be_pruned_and_closed,
-        "§1.10 zeros kept back for prune, seal and close"
-    ),
-    case!(
-        a_later_sync_does_not_hide_that_an_earlier_one_failed,
-        "§1.10 a failed sync closes the log",
-        "§1.9 a failed sync leaves clean pages: found by the fault sweep"
-    ),
-    case!(
-        a_damaged_log_does_not_end_as_if_that_were_its_end,
-        "§5 nor shorten silently: found with the command"
-    ),
-    case!(
-        a_log_without_its_root_cell_is_listed_with_its_damage,
-        "§1.15 files without a root cell are damage"
-    ),
-    case!(a_torn_frame_that_the_token_names_is_damage, "§1.8 damage below the token is refused"),
+    case!(a_promised_frame_that_looks_torn_is_refused, "D8.3"),
+    case!(files_that_a_prune_named_are_removed_at_open, "G13.3"),
+    case!(a_file_that_a_roll_began_is_emptied_before_it_is_used, "G13.2", "G14.3"),
+    case!(a_disk_without_a_byte_left_can_be_pruned_and_closed, "D10.6", "D10.7"),
+    case!(a_later_sync_does_not_hide_that_an_earlier_one_failed, "D10.2", "D9.1"),
+    case!(a_damaged_log_does_not_end_as_if_that_were_its_end, "J33", "F3.4"),
+    case!(a_log_without_its_root_cell_is_listed_with_its_damage, "A1", "G15.5"),
+    case!(a_torn_frame_that_the_token_names_is_damage, "D8.5", "X2"),
 ];
 
 /// A log of five synced frames of 3000 bytes, not closed; the offset of the one with this number of items before it, and

@@ -6,19 +6,16 @@ use crate::sim::Crash;
 use crate::subject::{JournalSubject, Subject};
 
 pub(super) const CASES: &[Case] = &[
-    case!(
-        pruning_rounds_down_to_whole_sections,
-        "§3 journal: rounded down to a multiple of items-per-section"
-    ),
-    case!(pruning_above_the_size_is_capped, "§3 journal: min above size is capped"),
-    case!(pruning_says_whether_anything_went, "§3 journal: prune(min) → whether anything went"),
-    case!(a_prune_is_durable_when_it_returns, "§3 journal: durable on return"),
-    case!(a_prune_makes_every_append_before_it_durable, "§3 journal: durable on return"),
-    case!(pruning_removes_files_that_hold_nothing_else, "§1.13 removal", "§2 files: remove"),
-    case!(boundaries_do_not_regress_after_pruning_everything, "§1.17 boundaries never regress"),
-    case!(a_section_is_a_purely_logical_unit, "§3 journal: a purely logical unit"),
-    case!(old_segments_take_no_state_with_them, "§1.12 removing old segments can never take state with it"),
-    case!(a_pruned_journal_goes_on, "§3 journal: prune"),
+    case!(pruning_rounds_down_to_whole_sections, "J16", "J15"),
+    case!(pruning_above_the_size_is_capped, "J16"),
+    case!(pruning_says_whether_anything_went, "J15"),
+    case!(a_prune_is_durable_when_it_returns, "J17", "F1.5"),
+    case!(a_prune_makes_every_append_before_it_durable, "J17"),
+    case!(pruning_removes_files_that_hold_nothing_else, "G13.6"),
+    case!(boundaries_do_not_regress_after_pruning_everything, "G17.1", "J14"),
+    case!(a_section_is_a_purely_logical_unit, "J18"),
+    case!(old_segments_take_no_state_with_them, "G12.3"),
+    case!(a_pruned_journal_goes_on, "J16", "G13.6"),
 ];
 
 /// The model's answers to a prune, and the state after it.

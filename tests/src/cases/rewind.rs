@@ -7,28 +7,19 @@ use crate::subject::Subject;
 use annals_logs::error::{Bounds, Error};
 
 pub(super) const CASES: &[Case] = &[
-    case!(a_rewind_above_the_size_is_refused, "§3 journal: n > size invalid-rewind"),
-    case!(a_rewind_below_the_boundary_is_refused, "§3 journal: n < oldest pruned"),
-    case!(a_rewind_to_the_size_does_nothing, "§3 journal: n == size no-op"),
-    case!(a_rewind_to_the_oldest_leaves_nothing, "§3 journal: n == oldest fully pruned"),
-    case!(
-        what_follows_a_rewind_replaces_what_was_rewound,
-        "§1.4 rewind is a frame that says what it supersedes"
-    ),
-    case!(a_rewind_is_durable_with_the_next_sync, "§3 journal: rewind durable with the next sync"),
-    case!(a_rewind_is_handed_over_when_it_returns, "§1.1 every rewind has handed its frame to the host"),
-    case!(a_rewind_of_waiting_appends_drops_them, "§1.1 single appends may wait in memory"),
-    case!(a_rewind_crosses_segments, "§1.4 nothing is overwritten"),
-    case!(repeated_rewinds_keep_the_last_items, "§1.2 lowest position superseded since its segment began"),
-    case!(
-        a_read_in_a_sealed_segment_does_not_bring_rewound_items_back,
-        "§5 returns wrong data: found by the kill loop"
-    ),
-    case!(rewound_items_never_return, "§1.5 stale bytes never verify as a continuation"),
-    case!(
-        after_rewind_append_and_crash_every_item_is_where_it_was_written,
-        "FACTS: journal, items at wrong positions"
-    ),
+    case!(a_rewind_above_the_size_is_refused, "J19", "X1"),
+    case!(a_rewind_below_the_boundary_is_refused, "J20", "X1"),
+    case!(a_rewind_to_the_size_does_nothing, "J21"),
+    case!(a_rewind_to_the_oldest_leaves_nothing, "J22", "J14"),
+    case!(what_follows_a_rewind_replaces_what_was_rewound, "F4.1"),
+    case!(a_rewind_is_durable_with_the_next_sync, "J23"),
+    case!(a_rewind_is_handed_over_when_it_returns, "F1.5"),
+    case!(a_rewind_of_waiting_appends_drops_them, "F1.6"),
+    case!(a_rewind_crosses_segments, "F4.1"),
+    case!(repeated_rewinds_keep_the_last_items, "F4.4"),
+    case!(a_read_in_a_sealed_segment_does_not_bring_rewound_items_back, "F5.1"),
+    case!(rewound_items_never_return, "F5.1"),
+    case!(after_rewind_append_and_crash_every_item_is_where_it_was_written, "F5.1", "W3"),
 ];
 
 fn a_rewind_above_the_size_is_refused(subject: &dyn Subject) -> Outcome {

@@ -9,21 +9,14 @@ use annals_logs::error::Error;
 use annals_logs::types::Mode;
 
 pub(super) const CASES: &[Case] = &[
-    case!(exchanged_segments_are_damage, "§1.2 the check covers the address", "§5 misdirected block"),
-    case!(a_stale_segment_is_damage, "§5 stale block"),
-    case!(a_stale_sector_is_damage, "§5 stale block"),
-    case!(a_misdirected_sector_is_damage, "§5 misdirected block"),
-    case!(a_frame_of_another_history_is_never_served, "§1.2 every frame verifies in its chain"),
-    case!(
-        a_stale_frame_behind_a_repeated_batch_is_never_served,
-        "§1.5 stale bytes never verify as a continuation"
-    ),
-    case!(a_lost_rewind_hides_what_it_superseded, "§1.2 lowest position superseded", "§1.11"),
-    case!(
-        a_rewind_lost_with_the_end_of_its_segment_hides_what_it_superseded,
-        "§1.2 lowest position superseded",
-        "§1.11"
-    ),
+    case!(exchanged_segments_are_damage, "F2.1", "G13.5"),
+    case!(a_stale_segment_is_damage, "G13.5"),
+    case!(a_stale_sector_is_damage, "F2.2"),
+    case!(a_misdirected_sector_is_damage, "F2.1"),
+    case!(a_frame_of_another_history_is_never_served, "F2.2"),
+    case!(a_stale_frame_behind_a_repeated_batch_is_never_served, "F5.2"),
+    case!(a_lost_rewind_hides_what_it_superseded, "D11.4"),
+    case!(a_rewind_lost_with_the_end_of_its_segment_hides_what_it_superseded, "D11.4"),
 ];
 
 fn exchanged_segments_are_damage(subject: &dyn Subject) -> Outcome {

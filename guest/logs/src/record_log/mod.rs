@@ -83,6 +83,10 @@ pub(crate) trait View: Clone {
     fn live(&self) -> u64 {
         self.next() - self.boundary()
     }
+    /// Whether `live` and `oldest` are exact; otherwise they hold if no position between the boundary and `next` is missing.
+    fn counts(&self) -> bool {
+        true
+    }
     /// The lowest position that can be read.
     fn oldest(&self) -> Option<u64> {
         (self.boundary() < self.next()).then(|| self.boundary())
@@ -162,6 +166,7 @@ fn failed(what: &str, name: &str, error: StorageError) -> Error {
     match error {
         StorageError::OutOfSpace => Error::OutOfSpace,
         StorageError::Locked => Error::Locked,
+        StorageError::Damaged(why) => window::known_damage(name, why),
         StorageError::Io(why) => Error::Storage(format!("{what} {name}: {why}")),
         other => Error::Storage(format!("{what} {name}: {other:?}")),
     }

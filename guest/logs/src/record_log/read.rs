@@ -397,6 +397,37 @@ impl<H: Host, V: View> RecordLog<H, V> {
         Ok(found)
     }
 
+    /// The lowest existing position from `from` on, below `below`, of what was written.
+    pub(crate) fn first_from(&mut self, mut from: u64, below: u64) -> Result<Option<u64>> {
+        let below = below.min(self.history.view.next());
+        while from < below {
+            let cursor = match self.seek(from, Lane::Point)? {
+                Sought::Frame(cursor) => cursor,
+                Sought::Absent(next) => {
+                    from = next.max(from + 1);
+                    continue;
+                }
+            };
+            let (items, end) = (&cursor.items, cursor.end().min(below));
+            let outcome = self.with_source(items.segment, Lane::Point, |source| {
+                let first = match items.number_of(source, from)? {
+                    Ok(first) => first..(first + 1).min(u64::from(items.header.count)),
+                    Err(bad) => return Err(whole(items, source, from, end, bad)),
+                };
+                match items.positions(source, first)? {
+                    Ok(positions) => Ok(positions.first().copied().filter(|position| *position < end)),
+                    Err(bad) => Err(whole(items, source, from, end, bad)),
+                }
+            });
+            self.cursor = Some(cursor);
+            match outcome? {
+                Some(found) => return Ok(Some(found)),
+                None => from = end,
+            }
+        }
+        Ok(None)
+    }
+
     /// The highest existing position from `low` on, below `below`.
     pub(crate) fn last_below(&mut self, low: u64, below: u64) -> Result<Option<u64>> {
         if let Some(held) = self.last_held(low, below) {

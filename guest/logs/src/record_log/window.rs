@@ -3,13 +3,19 @@
 //! What the storage answers is checked: more bytes than asked for is an error. Fewer bytes come
 //! back only where the file ends; what that means is up to the reader.
 
-use crate::error::{Error, Result};
+use crate::error::{Damage, Error, Result};
 use crate::storage::{File, StorageError};
-use alloc::{collections::TryReserveError, format, vec::Vec};
+use alloc::{collections::TryReserveError, format, string::String, vec::Vec};
+
+/// The error for damage that the storage itself knows of.
+pub(super) fn known_damage(file: &str, what: String) -> Error {
+    Error::Damaged(Damage { file: file.into(), offset: 0, lowest: None, next: None, what })
+}
 
 /// The error for a failed read: it closes nothing.
 pub(super) fn read_failed(file: &str, error: StorageError) -> Error {
     match error {
+        StorageError::Damaged(what) => known_damage(file, what),
         StorageError::Io(what) => Error::Storage(format!("reading {file}: {what}")),
         other => Error::Storage(format!("reading {file}: {other:?}")),
     }

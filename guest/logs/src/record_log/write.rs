@@ -436,6 +436,14 @@ impl<H: Host, V: View> RecordLog<H, V> {
         self.remove_segments(&gone)
     }
 
+    /// Writes a change of the view that frees nothing, so not into the space that is kept back. Durable when this returns.
+    pub(crate) fn write_change(&mut self, change: Vec<u8>) -> Result<()> {
+        let payload = Meta { view: change, removed: Vec::new() }.encode();
+        let (kind, ids) = (Kind::Meta, None);
+        self.write_frame(&NewFrame { kind, first: 0, count: 0, ids, parts: &[&payload], kept: false })?;
+        self.sync_frames().map(drop)
+    }
+
     /// Takes note of older segments that hold nothing, be it that they were truncated: they go with the next checkpoint.
     pub(crate) fn bury(&mut self) -> Result<()> {
         let cut = self.history.index.cut;

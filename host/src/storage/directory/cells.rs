@@ -132,7 +132,7 @@ impl Shared {
             file => file?,
         };
         let bytes = read(&file, HEADER + CELL_BYTES + 1)?;
-        decode(&bytes).map(Some).map_err(|why| Error::Io(format!("cell {name} is damaged: {why}")))
+        decode(&bytes).map(Some).map_err(|why| Error::Damaged(format!("the cell is damaged: {why}")))
     }
 
     /// Sees to it that no crash takes back what was found.
@@ -234,7 +234,7 @@ impl Shared {
             file => file?,
         };
         let floor = decode_floor(&read(&file, FLOOR_BYTES)?)
-            .ok_or_else(|| Error::Io(format!("cells/{FLOOR} is damaged; restore it from a copy")))?;
+            .ok_or_else(|| Error::Damaged(format!("cells/{FLOOR} is damaged; restore it from a copy")))?;
         Ok((file, floor))
     }
 

@@ -154,8 +154,8 @@ fn a_damaged_cell_is_damage_and_not_an_older_or_empty_cell() {
     bad.push([&good[..], b"\0"].concat());
     for bytes in bad {
         fs::write(&path, &bytes).unwrap();
-        let Err(Error::Io(what)) = directory.read_cell("c") else { panic!("read {bytes:?}") };
-        assert!(what.contains("cell c is damaged"), "{what}");
+        let Err(Error::Damaged(what)) = directory.read_cell("c") else { panic!("read {bytes:?}") };
+        assert!(what.contains("the cell is damaged"), "{what}");
         assert!(directory.swap_cell("c", Some(1), Some(b"new")).is_err());
         assert_eq!(fs::read(&path).unwrap(), bytes, "a damaged cell was changed");
     }

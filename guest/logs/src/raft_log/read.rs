@@ -13,7 +13,9 @@ impl<H: Host> RaftLog<H> {
     /// One entry.
     pub fn entry(&mut self, index: u64) -> Result<Option<Entry>> {
         let mut found = self.read(index, index, Limits { count: 1, bytes: u32::MAX }, Lane::Point)?;
-        let (Some(&index), Some(&term)) = (found.indexes.first(), found.terms.first()) else { return Ok(None) };
+        let (Some(&index), Some(&term)) = (found.indexes.first(), found.terms.first()) else {
+            return Ok(None);
+        };
         Ok(Some(Entry { id: LogId { term, index }, payload: core::mem::take(&mut found.bytes) }))
     }
 
@@ -34,7 +36,11 @@ impl<H: Host> RaftLog<H> {
     pub fn first_index(&mut self) -> Result<Option<u64>> {
         self.log.check_open()?;
         let Bounds { start, end } = self.bounds();
-        if self.log.view().gaps { self.log.first_from(start, end) } else { Ok((start < end).then_some(start)) }
+        if self.log.view().gaps {
+            self.log.first_from(start, end)
+        } else {
+            Ok((start < end).then_some(start))
+        }
     }
 
     /// The highest index of an entry or of the purge boundary.

@@ -50,8 +50,8 @@ pub(crate) fn cursor(cursor: &[u8]) -> Result<(), Error> {
 /// Key, value and version of an update of a snapshot.
 pub(crate) fn update([key, value, version]: [&[u8]; 3]) -> Result<(), Error> {
     self::key(key)?;
-    item(value)?;
-    check(Limit::VersionSize, VERSION_BYTES, version.len())
+    check(Limit::VersionSize, VERSION_BYTES, version.len())?;
+    item(value)
 }
 
 pub(crate) fn batch_bytes(bytes: usize) -> Result<(), Error> {

@@ -41,8 +41,10 @@ fn the_component_exports_the_contract() {
     // Hook: raft.
 
     // Hook: snapshot.
+    expected.push("snapshot");
 
     // Hook: change.
+    expected.push("change-log");
 
     let expected = names(expected.into_iter().map(|name| format!("annals:log/{name}@0.1.0")));
     assert_eq!(exports, expected);

@@ -7,6 +7,7 @@
 mod append;
 mod args;
 mod bench;
+mod change;
 #[allow(dead_code)] // until the other four logs are in
 mod common;
 mod completions;
@@ -24,6 +25,7 @@ mod output;
 mod prefixed;
 mod replay;
 mod roundtrip;
+mod snapshot;
 mod run;
 mod verify;
 mod wit;
@@ -77,8 +79,14 @@ enum Group {
     // Hook: raft.
 
     // Hook: snapshot.
+    /// Apply changes to, read, compact, export and import snapshots: folds of a stream of changes
+    #[command(subcommand, after_help = EXIT_CODES)]
+    Snapshot(snapshot::Command),
 
     // Hook: change.
+    /// Record, remove and recover changes: intents of steps that touch several stores
+    #[command(subcommand, after_help = EXIT_CODES)]
+    Change(change::Command),
     /// Check every byte of all logs or of one; changes nothing, also while a log is in use
     #[command(after_help = EXIT_CODES)]
     Verify(verify::Verify),
@@ -137,8 +145,10 @@ fn run(command: Command) -> anyhow::Result<Outcome> {
         // Hook: raft.
 
         // Hook: snapshot.
+        Group::Snapshot(command) => snapshot::run(&place()?, command, &mut out),
 
         // Hook: change.
+        Group::Change(command) => change::run(&place()?, command, &mut out),
         Group::Verify(command) => verify::run(&place()?, &command, &mut out),
         Group::List(command) => list::run(&place()?, &command, &mut out),
         Group::Inspect(command) => inspect::run(&place()?, &command, &mut out),

@@ -12,6 +12,8 @@ use std::sync::Arc;
 use annals::{Runtime, Snapshot, admin::Kind, snapshot::Options, storage::Storage};
 use clap::{Args, Subcommand};
 
+pub(crate) use lines::{bytes, unhex};
+
 use super::{
     EXIT_CODES, Outcome, Place,
     args::{Expecting, Writing, log_name},

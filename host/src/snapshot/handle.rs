@@ -147,6 +147,7 @@ impl Snapshot {
     /// when it is opened again.
     pub fn apply(&self, updates: &[Update<'_>], cursor: &[u8]) -> Result<Option<Token>, Error> {
         let pack = || {
+            limits::cursor(cursor)?;
             limits::count(updates.len())?;
             let mut packed = Updates::new();
             updates.iter().try_for_each(|update| packed.push(*update))?;
@@ -226,7 +227,7 @@ impl Snapshot {
     /// Whether any key is in the fold.
     ///
     /// # Errors
-    /// [`Closed`](Error::Closed). [`Damaged`](Error::Damaged): nobody knows.
+    /// [`Closed`](Error::Closed). [`Damaged`](Error::Damaged): the log was opened read-only, and nobody knows.
     pub fn has_entries(&self) -> Result<bool, Error> {
         self.handle.call(|annals, store, log| {
             annals.annals_log_snapshot().snapshot().call_has_entries(store, log)
@@ -236,7 +237,7 @@ impl Snapshot {
     /// What there is.
     ///
     /// # Errors
-    /// [`Closed`](Error::Closed).
+    /// [`Closed`](Error::Closed). [`Damaged`](Error::Damaged): the log was opened read-only, and nobody knows.
     pub fn stats(&self) -> Result<Stats, Error> {
         let stats = self
             .handle

@@ -109,7 +109,8 @@ fn json(line: &[u8]) -> Result<Line, String> {
     }
 }
 
-fn bytes(name: &str, text: Option<String>, hex: Option<String>) -> Result<Option<Vec<u8>>, String> {
+/// Bytes given as text, or as hexadecimal digits, or not at all.
+pub(crate) fn bytes(name: &str, text: Option<String>, hex: Option<String>) -> Result<Option<Vec<u8>>, String> {
     match (text, hex) {
         (Some(_), Some(_)) => Err(format!("has both a {name}_text and a {name}_hex")),
         (Some(text), None) => Ok(Some(text.into_bytes())),

@@ -33,6 +33,7 @@ pub mod flips;
 pub mod garbage;
 pub mod hostile;
 pub mod journal;
+pub mod raft;
 pub mod random;
 pub mod step;
 pub mod sweep;
@@ -89,6 +90,8 @@ pub fn report(name: &str, subject: &str, factory: Factory<'_>, budget: Budget, r
 macro_rules! campaign_tests {
     ($subject:literal, $factory:expr, $budget:expr) => {
         $crate::campaign_tests!(@log journal: "journal", $crate::campaign::journal::Journal;
+            $subject, $factory, $budget);
+        $crate::campaign_tests!(@log raft: "raft log", $crate::campaign::raft::Raft;
             $subject, $factory, $budget);
     };
     (@log $log:ident: $name:literal, $trial:ty; $subject:literal, $factory:expr, $budget:expr) => {

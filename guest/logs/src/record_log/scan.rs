@@ -124,6 +124,11 @@ impl<'a, F: File> Scanner<'a, F> {
         Ok(offset >= self.size || self.end_of_data(offset)? <= offset)
     }
 
+    /// Whether the `len` bytes from `offset` on, or as many as the file has, are zeros.
+    pub(super) fn is_nothing(&mut self, offset: u64, len: usize) -> Result<bool> {
+        Ok(self.get(offset, len)?.iter().all(|byte| *byte == 0))
+    }
+
     /// The header at this address.
     pub(super) fn header_at(
         &mut self,

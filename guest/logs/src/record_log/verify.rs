@@ -204,6 +204,20 @@ impl<H: Host, V: View> RecordLog<H, V> {
         Ok(last.map_or(0, |last| (last + 1).saturating_sub(first)))
     }
 
+    /// Bytes in the log's files, and how many there are.
+    pub(crate) fn space(&mut self) -> Result<(u64, u32)> {
+        let mut bytes = file_size(self.file()?, &self.file_name)?;
+        for number in &self.older {
+            let name = self.segment_name(*number);
+            bytes = bytes.saturating_add(match self.host.open(&name) {
+                Ok(file) => file_size(&file, &name)?,
+                Err(StorageError::NotFound) => 0, // given up since, or missing
+                Err(error) => return Err(read_failed(&name, error)),
+            });
+        }
+        Ok((bytes, self.older.len() as u32 + 1))
+    }
+
     /// When the newest segment was begun, in Unix milliseconds.
     pub(crate) fn begun_ms(&self) -> u64 {
         self.history.header.begun_ms

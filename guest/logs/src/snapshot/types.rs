@@ -4,11 +4,6 @@ use crate::error::Token;
 use crate::types::Mode;
 use alloc::{string::String, vec::Vec};
 
-/// Bytes of dead frames from which on a log is compacted by default, if that is more than its live ones.
-pub const COMPACT_AT: u64 = 16 << 20;
-/// The least threshold for compaction that may be asked for.
-pub const MIN_COMPACT_AT: u64 = 64 << 10;
-
 /// What a key has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Entry {
@@ -32,6 +27,32 @@ pub enum Update<'a> {
     Purge { key: &'a [u8], version: &'a [u8] },
 }
 
+impl<'a> Update<'a> {
+    /// The key that it is about.
+    pub fn key(&self) -> &'a [u8] {
+        match *self {
+            Update::Put { key, .. } | Update::Delete { key, .. } | Update::Purge { key, .. } => key,
+        }
+    }
+
+    /// Its version.
+    pub fn version(&self) -> &'a [u8] {
+        match *self {
+            Update::Put { version, .. } | Update::Delete { version, .. } | Update::Purge { version, .. } => {
+                version
+            }
+        }
+    }
+
+    /// Its value; empty unless it is a put.
+    pub fn value(&self) -> &'a [u8] {
+        match *self {
+            Update::Put { value, .. } => value,
+            _ => &[],
+        }
+    }
+}
+
 /// Kind of an update.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
@@ -39,17 +60,6 @@ pub enum UpdateKind {
     Put,
     Delete,
     Purge,
-}
-
-/// Updates, packed: three ends for each, of key, value and version.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Updates {
-    /// What each of them is.
-    pub kinds: Vec<UpdateKind>,
-    /// Where key, value and version of each end.
-    pub ends: Vec<u32>,
-    /// The bytes, one behind the other.
-    pub bytes: Vec<u8>,
 }
 
 /// Entries in ascending order of keys, packed: three ends for each, of key, value and version.

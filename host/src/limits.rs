@@ -19,6 +19,8 @@ pub const VERSION_BYTES: usize = 4 << 10;
 pub const CURSOR_BYTES: usize = 4 << 10;
 /// Bytes of a log name.
 pub const NAME_BYTES: usize = 64;
+/// Bytes of what a Raft log's hard state holds besides term and vote: 4 KiB.
+pub const HARD_STATE_BYTES: usize = 4 << 10;
 
 fn check(what: Limit, allowed: usize, got: usize) -> Result<(), Error> {
     if got <= allowed {
@@ -28,7 +30,21 @@ fn check(what: Limit, allowed: usize, got: usize) -> Result<(), Error> {
 }
 
 pub(crate) fn item(item: &[u8]) -> Result<(), Error> {
-    check(Limit::ItemSize, ITEM_BYTES, item.len())
+    item_bytes(item.len())
+}
+
+/// The same for an item of so many bytes.
+pub(crate) fn item_bytes(bytes: usize) -> Result<(), Error> {
+    check(Limit::ItemSize, ITEM_BYTES, bytes)
+}
+
+/// So many bytes of items together.
+pub(crate) fn batch_bytes(bytes: usize) -> Result<(), Error> {
+    check(Limit::BatchSize, BATCH_BYTES, bytes)
+}
+
+pub(crate) fn hard_state(extra: &[u8]) -> Result<(), Error> {
+    check(Limit::BytesStored, HARD_STATE_BYTES, extra.len())
 }
 
 pub(crate) fn count(count: usize) -> Result<(), Error> {

@@ -37,8 +37,10 @@ fn the_component_exports_the_contract() {
     let mut expected = vec!["types", "admin"];
     expected.push("journal");
     // Hook: event.
+    expected.push("event-log");
 
     // Hook: raft.
+    expected.push("raft-log");
 
     // Hook: snapshot.
     expected.push("snapshot");

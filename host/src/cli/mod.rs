@@ -8,10 +8,12 @@ mod append;
 mod args;
 mod bench;
 mod change;
+mod columns;
 #[allow(dead_code)] // until the other four logs are in
 mod common;
 mod completions;
 mod copy;
+mod event;
 mod failure;
 mod files;
 mod format;
@@ -23,6 +25,7 @@ mod lines;
 mod list;
 mod output;
 mod prefixed;
+mod raft;
 mod replay;
 mod roundtrip;
 mod snapshot;
@@ -75,9 +78,13 @@ enum Group {
     #[command(subcommand, after_help = EXIT_CODES)]
     Journal(journal::Command),
     // Hook: event.
-
+    /// Append to, read, rotate, archive and delete from event logs: events with ids of your own
+    #[command(subcommand, after_help = EXIT_CODES)]
+    Event(event::Command),
     // Hook: raft.
-
+    /// Write to, read, truncate and purge Raft logs: entries with terms, and the hard state
+    #[command(subcommand, after_help = EXIT_CODES)]
+    Raft(raft::Command),
     // Hook: snapshot.
     /// Apply changes to, read, compact, export and import snapshots: folds of a stream of changes
     #[command(subcommand, after_help = EXIT_CODES)]
@@ -141,8 +148,13 @@ fn run(command: Command) -> anyhow::Result<Outcome> {
     match group {
         Group::Journal(command) => journal::run(&place()?, command, &mut out),
         // Hook: event.
+        Group::Event(event::Command::ReadArchive(args)) => {
+            event::read_archive(&runtime(component, cached())?, &args, &mut out)
+        }
+        Group::Event(command) => event::run(&place()?, command, &mut out),
 
         // Hook: raft.
+        Group::Raft(command) => raft::run(&place()?, command, &mut out),
 
         // Hook: snapshot.
         Group::Snapshot(command) => snapshot::run(&place()?, command, &mut out),

@@ -7,6 +7,7 @@
 mod append;
 mod args;
 mod bench;
+mod change;
 mod columns;
 #[allow(dead_code)] // until the other four logs are in
 mod common;
@@ -27,6 +28,7 @@ mod prefixed;
 mod raft;
 mod replay;
 mod roundtrip;
+mod snapshot;
 mod run;
 mod verify;
 mod wit;
@@ -84,8 +86,14 @@ enum Group {
     #[command(subcommand, after_help = EXIT_CODES)]
     Raft(raft::Command),
     // Hook: snapshot.
+    /// Apply changes to, read, compact, export and import snapshots: folds of a stream of changes
+    #[command(subcommand, after_help = EXIT_CODES)]
+    Snapshot(snapshot::Command),
 
     // Hook: change.
+    /// Record, remove and recover changes: intents of steps that touch several stores
+    #[command(subcommand, after_help = EXIT_CODES)]
+    Change(change::Command),
     /// Check every byte of all logs or of one; changes nothing, also while a log is in use
     #[command(after_help = EXIT_CODES)]
     Verify(verify::Verify),
@@ -149,8 +157,10 @@ fn run(command: Command) -> anyhow::Result<Outcome> {
         Group::Raft(command) => raft::run(&place()?, command, &mut out),
 
         // Hook: snapshot.
+        Group::Snapshot(command) => snapshot::run(&place()?, command, &mut out),
 
         // Hook: change.
+        Group::Change(command) => change::run(&place()?, command, &mut out),
         Group::Verify(command) => verify::run(&place()?, &command, &mut out),
         Group::List(command) => list::run(&place()?, &command, &mut out),
         Group::Inspect(command) => inspect::run(&place()?, &command, &mut out),

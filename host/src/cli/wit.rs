@@ -12,8 +12,10 @@ const LOG: &[&str] = &[
     // Hook: raft.
     include_str!("../../../wit/raft-log.wit"),
     // Hook: snapshot.
+    include_str!("../../../wit/snapshot.wit"),
 
     // Hook: change.
+    include_str!("../../../wit/change-log.wit"),
     include_str!("../../../wit/admin.wit"),
 ];
 /// The package `annals:storage`, which the component imports.

@@ -43,7 +43,11 @@ impl Subject for Native {
     fn destroy_raft(&self, name: &str) -> Result<()> {
         raft_log::destroy(&self.disk, name)
     }
-    fn open_change_log(&self, name: &str, options: &change_log::Options) -> Result<Box<dyn ChangeLogSubject>> {
+    fn open_change_log(
+        &self,
+        name: &str,
+        options: &change_log::Options,
+    ) -> Result<Box<dyn ChangeLogSubject>> {
         change_log::native::open(&self.disk, name, options)
     }
     fn change_log_instances(&self, name: &str) -> Result<Vec<change_log::InstanceInfo>> {

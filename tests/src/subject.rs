@@ -30,7 +30,8 @@ pub trait Subject {
     /// Destroys a Raft log.
     fn destroy_raft(&self, name: &str) -> Result<()>;
     /// Opens a change log as an instance.
-    fn open_change_log(&self, name: &str, options: &change_log::Options) -> Result<Box<dyn ChangeLogSubject>>;
+    fn open_change_log(&self, name: &str, options: &change_log::Options)
+    -> Result<Box<dyn ChangeLogSubject>>;
     /// The instances of a change log.
     fn change_log_instances(&self, name: &str) -> Result<Vec<InstanceInfo>>;
     /// Destroys a change log.

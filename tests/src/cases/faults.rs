@@ -224,7 +224,10 @@ fn what_the_storage_knows_to_be_damaged_is_answered_as_damage(subject: &dyn Subj
         let before = side.disk().hash();
         match side.open(LOG, &options(Mode::Open)).map(|_| ()) {
             Err(Error::Damaged(damage)) => {
-                ensure!(damage.what.contains("half of it is missing") && damage.file.contains(LOG), "{damage:?}");
+                ensure!(
+                    damage.what.contains("half of it is missing") && damage.file.contains(LOG),
+                    "{damage:?}"
+                );
             }
             other => return Err(format!("{kind:?}: {other:?}")),
         }

@@ -5,6 +5,7 @@
 
 mod admin;
 mod append;
+mod change_log;
 mod compression;
 mod damage;
 mod durability;
@@ -71,7 +72,9 @@ pub fn all() -> &'static [Case] {
             full_disk::CASES,
             admin::CASES,
         ];
-        tables.concat()
+        let mut all = tables.concat();
+        all.extend(change_log::tables());
+        all
     })
 }
 

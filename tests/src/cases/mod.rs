@@ -5,10 +5,12 @@
 
 mod admin;
 mod append;
+mod beside;
 mod change_log;
 mod compression;
 mod damage;
 mod durability;
+mod event;
 mod faults;
 mod files;
 mod full_disk;
@@ -17,9 +19,11 @@ mod lifecycle;
 mod open;
 mod promises;
 mod prune;
+mod raft;
 mod read;
 mod replay;
 mod rewind;
+mod snapshot;
 mod stale;
 mod token;
 
@@ -29,6 +33,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 
 pub(crate) use kit::{contents, same_contents};
+pub(crate) use raft::raft_contents;
 
 /// A claim that can be false.
 #[derive(Clone, Copy)]
@@ -65,6 +70,7 @@ pub fn all() -> &'static [Case] {
             token::CASES,
             damage::CASES,
             stale::CASES,
+            beside::CASES,
             promises::CASES,
             files::CASES,
             compression::CASES,
@@ -72,9 +78,7 @@ pub fn all() -> &'static [Case] {
             full_disk::CASES,
             admin::CASES,
         ];
-        let mut all = tables.concat();
-        all.extend(change_log::tables());
-        all
+        [tables.concat(), event::tables(), raft::tables(), snapshot::cases(), change_log::tables()].concat()
     })
 }
 

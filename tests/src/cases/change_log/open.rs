@@ -182,7 +182,8 @@ fn the_later_use_of_a_name_stands_whoever_takes_it_over_first(subject: &dyn Subj
         second.record(b"k", &change("second")).fine()?;
         drop(second);
         pause(&*side);
-        (b.heartbeat().fine()?, c.heartbeat().fine()?);
+        b.heartbeat().fine()?;
+        c.heartbeat().fine()?;
         same(c.recover(STALE).fine()?.len(), 1)?;
         same(b.get(Some("a"), b"k").fine()?, Some(change("first")))?;
         same(c.get(Some("a"), b"k").fine()?, Some(change("second")))?;

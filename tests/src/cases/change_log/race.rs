@@ -21,9 +21,6 @@ pub(super) const CASES: &[Case] = &[
     case!(a_name_that_is_opened_while_it_is_recovered_loses_nothing, "C12", "C17"),
 ];
 
-/// What happens while a call is made.
-type Step = fn(&Log) -> Result<(), Error>;
-
 /// A storage on which two or three instances, each with a change, are taken for dead.
 struct World {
     side: Box<dyn Subject>,

@@ -149,10 +149,10 @@ fn changes() -> SimDisk {
     left.close().unwrap();
     let log = open("log");
     assert_eq!(log.recover(u64::MAX).unwrap().len(), 1);
-    drop(dead);
+    dead.close().unwrap();
     // The second one begins another file; what is outstanding moves there, and the first file goes.
-    log.record(b"filling", &change(&[1; 60_000])).unwrap();
-    log.record(b"filling", &change(&[2; 2000])).unwrap();
+    log.record(b"filling", &change(&[1; 58_000])).unwrap();
+    log.record(b"filling", &change(&[2; 8000])).unwrap();
     log.record(b"filling", &change(b"short")).unwrap();
     log.close().unwrap();
     subject.disk().fork()

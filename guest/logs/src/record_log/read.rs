@@ -71,6 +71,7 @@ impl Cursor {
 }
 
 /// What became of looking for a position.
+#[allow(clippy::large_enum_variant)] // it lives for a moment, and mostly is a frame
 enum Sought {
     Frame(Cursor),
     /// There is no such position, nor any below this one.
@@ -177,24 +178,6 @@ impl<H: Host, V: View> RecordLog<H, V> {
         let after =
             |h: History<V>| After { next: h.view.next(), low: frame.header.low, number: frame.header.number };
         Ok(history.map(after))
-    }
-
-    /// The boundary as of now, in a log that another process may be writing.
-    pub(crate) fn boundary_now(&self) -> Result<u64> {
-        Ok(self.view_now()?.boundary())
-    }
-
-    /// The view as of now, likewise.
-    pub(crate) fn view_now(&self) -> Result<V> {
-        let request = super::Request {
-            mode: crate::types::Mode::ReadOnly,
-            expect: None,
-            lock_wait_ms: 0,
-            create: super::Create { segment_bytes: 0, options: Vec::new(), view: self.history.view.clone() },
-            accept: &|_, _| Ok(()),
-        };
-        let log = RecordLog::<H, V>::open(self.host.clone(), &self.name, &request)?;
-        Ok(log.view().clone())
     }
 
     fn with_source<R>(
@@ -520,6 +503,24 @@ enum Walked {
     Found(FrameItems),
     /// The position lies between two frames; where the second one begins.
     Absent(u64),
+}
+
+/// The frame that was read last.
+pub(crate) struct LastFrame {
+    pub(crate) file: String,
+    pub(crate) offset: u64,
+    /// Its first position, and the one behind its last.
+    pub(crate) first: u64,
+    pub(crate) end: u64,
+}
+
+impl<H: Host, V: View> RecordLog<H, V> {
+    /// The frame that was read last, if the next read may go on in it.
+    pub(crate) fn last_frame(&self) -> Option<LastFrame> {
+        let items = &self.cursor.as_ref()?.items;
+        let file = self.segment_name(items.segment);
+        Some(LastFrame { file, offset: items.offset, first: items.header.first, end: items.header.end })
+    }
 }
 
 /// Walks the frames of a run from this address, whose first position is `next`, to the one that holds `position`.

@@ -9,6 +9,7 @@
 extern crate alloc;
 
 mod admin;
+mod change_log;
 mod convert;
 mod event_log;
 mod host;

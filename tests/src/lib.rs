@@ -14,6 +14,7 @@
 
 pub mod campaign;
 pub mod cases;
+pub mod change_log;
 pub mod event;
 pub mod model;
 pub mod native;

@@ -1,5 +1,6 @@
 //! The native library as a subject: `annals_logs` on the simulated disk, without a component in between.
 
+use crate::change_log::{self, ChangeLogSubject};
 use crate::raft::{self, RaftSubject};
 use crate::sim::SimDisk;
 use crate::subject::{
@@ -42,6 +43,19 @@ impl Subject for Native {
     }
     fn destroy_raft(&self, name: &str) -> Result<()> {
         raft_log::destroy(&self.disk, name)
+    }
+    fn open_change_log(
+        &self,
+        name: &str,
+        options: &change_log::Options,
+    ) -> Result<Box<dyn ChangeLogSubject>> {
+        change_log::native::open(&self.disk, name, options)
+    }
+    fn change_log_instances(&self, name: &str) -> Result<Vec<change_log::InstanceInfo>> {
+        annals_logs::change_log::instances(&self.disk, name)
+    }
+    fn destroy_change_log(&self, name: &str) -> Result<()> {
+        annals_logs::change_log::destroy(&self.disk, name)
     }
     fn list(&self) -> Result<Vec<LogInfo>> {
         admin::list(&self.disk)

@@ -3,6 +3,7 @@
 //! The native library ([`crate::native`]) is one subject, the component behind the host's runtime another. Cases and
 //! campaigns know only these traits, so that both do the same calls in the same order, and leave the same bytes.
 
+use crate::change_log::{self, ChangeLogSubject, InstanceInfo};
 use crate::raft::{self, RaftSubject};
 use crate::sim::SimDisk;
 use annals_logs::error::{Damage, Result, Token};
@@ -29,6 +30,13 @@ pub trait Subject {
     fn open_raft(&self, name: &str, options: &raft::Options) -> Result<Box<dyn RaftSubject>>;
     /// Destroys a Raft log.
     fn destroy_raft(&self, name: &str) -> Result<()>;
+    /// Opens a change log as an instance.
+    fn open_change_log(&self, name: &str, options: &change_log::Options)
+    -> Result<Box<dyn ChangeLogSubject>>;
+    /// The instances of a change log.
+    fn change_log_instances(&self, name: &str) -> Result<Vec<InstanceInfo>>;
+    /// Destroys a change log.
+    fn destroy_change_log(&self, name: &str) -> Result<()>;
     /// All logs.
     fn list(&self) -> Result<Vec<LogInfo>>;
     /// One log.

@@ -31,7 +31,7 @@ fn random_calls_answer_as_the_model() {
         for _ in 1..handles {
             logs.push(subject.events().open("e", &opts(Mode::Open)).unwrap());
         }
-        let mut model = Model::default();
+        let mut model = Model::new();
         let mut its = Vec::new();
         let mut note = Vec::new();
         for step in 0..300 {

@@ -2,6 +2,7 @@
 //!
 //! The kind is found in the root cell; everything else is the record log's knowledge.
 
+use crate::change_log;
 use crate::error::{Damage, Error, Result, Token};
 use crate::event_log;
 use crate::format::frame::{FrameHeader, Place};
@@ -136,6 +137,9 @@ impl<H: Host> Visit<H> for Info<'_, H> {
 /// One log.
 pub fn info<H: Host>(host: &H, name: &str) -> Result<LogInfo> {
     let (kind, state) = kind_of(host, name)?;
+    if state == State::Live && kind == Kind::ChangeLog {
+        return change_log::info(host, name);
+    }
     if state == State::Live {
         return visit(kind, Info { host, name });
     }
@@ -204,12 +208,17 @@ impl<H: Host> Visit<H> for Segments<'_, H> {
 
 /// The files of a log, oldest first.
 pub fn segments<H: Host>(host: &H, name: &str) -> Result<Vec<SegmentInfo>> {
-    visit(kind_of(host, name)?.0, Segments { host, name })
+    match kind_of(host, name)?.0 {
+        Kind::ChangeLog => change_log::segments(host, name),
+        kind => visit(kind, Segments { host, name }),
+    }
 }
 
 /// A check of one log under way, whatever its kind.
-trait Check {
+pub(crate) trait Check {
+    /// Checks about so many bytes more and returns damage; none when everything was checked.
     fn next(&mut self, bytes: u64) -> Result<Option<Vec<Damage>>>;
+    /// Bytes checked, and all.
     fn progress(&self) -> (u64, u64);
 }
 
@@ -250,7 +259,10 @@ impl<H: Host + 'static> Visit<H> for Verification<'_, H> {
 
 /// Begins to check every byte of a log.
 pub fn verify<H: Host + 'static>(host: &H, name: &str) -> Result<Verifier> {
-    visit(kind_of(host, name)?.0, Verification { host, name })
+    match kind_of(host, name)?.0 {
+        Kind::ChangeLog => Ok(Verifier(Box::new(change_log::verification(host, name)?))),
+        kind => visit(kind, Verification { host, name }),
+    }
 }
 
 /// The frames of one file.
@@ -280,8 +292,10 @@ pub fn frames<H: Host>(host: &H, file: &str) -> Result<FrameReader<H>> {
         return Err(Error::InvalidArgument("file: not the name of a log's file".into()));
     };
     let place = Place { log: name.id, generation: name.generation, segment: name.segment };
-    let live =
-        visit::<H, _>(kind_of(host, &name.log)?.0, Live { host, name: &name.log, segment: name.segment });
+    let live = match kind_of(host, &name.log)?.0 {
+        Kind::ChangeLog => change_log::live_runs(host, &name),
+        kind => visit::<H, _>(kind, Live { host, name: &name.log, segment: name.segment }),
+    };
     // Frames of a log that cannot be opened are listed all the same.
     Ok(FrameReader(FrameList::open(host, file, place, live.unwrap_or_default())?))
 }

@@ -13,6 +13,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod admin;
+pub mod change_log;
 pub mod error;
 pub mod event_log;
 pub mod format;

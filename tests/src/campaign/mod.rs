@@ -28,6 +28,7 @@
 //! 3. Look at the counts that they print, and break the log on purpose once for each sync and each order it relies on.
 
 pub mod draw;
+pub mod event;
 pub mod faults;
 pub mod flips;
 pub mod garbage;
@@ -89,6 +90,8 @@ pub fn report(name: &str, subject: &str, factory: Factory<'_>, budget: Budget, r
 macro_rules! campaign_tests {
     ($subject:literal, $factory:expr, $budget:expr) => {
         $crate::campaign_tests!(@log journal: "journal", $crate::campaign::journal::Journal;
+            $subject, $factory, $budget);
+        $crate::campaign_tests!(@log event: "event log", $crate::campaign::event::EventLog;
             $subject, $factory, $budget);
     };
     (@log $log:ident: $name:literal, $trial:ty; $subject:literal, $factory:expr, $budget:expr) => {

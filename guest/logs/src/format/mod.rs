@@ -13,6 +13,13 @@
 //!
 //! One byte version (1), a postcard [`root::Root`], and 8 bytes XXH3-64 over the cell's name and all bytes before.
 //!
+//! # Instance cell ([`instance`])
+//!
+//! A change log counts its root's generation up at each open; that number is the *epoch* of the instance, and the
+//! generation of its files. The instance `HOLDER` has one cell `change.NAME.HOLDER.EPOCH`, the epoch as 16 lowercase
+//! hexadecimal digits, which is stored as the root cell is. Its lock is `change.NAME.HOLDER`, or with a random name
+//! `change.NAME._SLOT`, a decimal number. Items of its files are described in [`crate::change_log`].
+//!
 //! # Segment
 //!
 //! A file of frames, back to back from offset 0, then zeros. The first frame is a `header`. Every frame starts and ends
@@ -77,6 +84,7 @@
 //! What it does not do: decide what to believe. That is `record_log::recovery`.
 
 pub mod frame;
+pub mod instance;
 pub mod names;
 pub mod root;
 pub mod segment;

@@ -20,6 +20,7 @@ mod life;
 mod live;
 mod locate;
 mod open;
+mod part;
 mod read;
 mod recovery;
 mod repair;
@@ -37,8 +38,9 @@ mod window;
 mod write;
 
 pub(crate) use frames::FrameList;
-pub(crate) use life::{destroy, logs, root_of};
+pub(crate) use life::{ROOT_WAIT_MS, check_name, destroy, destroy_unless, lock_root, logs, root_of};
 pub(crate) use open::{Create, Request};
+pub(crate) use part::{lock, next_generation, parts, remove_part, side_cells};
 pub(crate) use read::Lane;
 pub(crate) use sync::Ticket;
 pub(crate) use window::room;
@@ -175,7 +177,7 @@ fn place_name(name: &str, place: Place) -> String {
 }
 
 /// The error for a failed call other than a read.
-fn failed(what: &str, name: &str, error: StorageError) -> Error {
+pub(crate) fn failed(what: &str, name: &str, error: StorageError) -> Error {
     match error {
         StorageError::OutOfSpace => Error::OutOfSpace,
         StorageError::Locked => Error::Locked,

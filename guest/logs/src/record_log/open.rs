@@ -91,10 +91,21 @@ impl<H: Host, V: View> RecordLog<H, V> {
         let id = u128::from(host.draw()) << 64 | u128::from(host.draw());
         let root = Root { state: State::Creating, kind: V::KIND, id, generation: 0 };
         let version = life::begin(&host, name, &root)?;
-        let place = life::place(&root, 1);
+        let log = Self::first(host, name, life::place(&root, 1), lock, create)?;
+        life::commit(&log.host, name, version, &root)?;
+        Ok(log)
+    }
+
+    /// A new log with its first file. Who holds `lock` is the only one to write to it.
+    pub(super) fn first(
+        host: H,
+        name: &str,
+        place: Place,
+        lock: H::Lock,
+        create: &Create<V>,
+    ) -> Result<Self> {
         let epoch = host.draw();
         let new = SegmentFile::first(&host, name, place, epoch, create)?;
-        life::commit(&host, name, version, &root)?;
         let durable = new.history.tip.address();
         let mut log = Self::bare(host, name, new.history, new.file, new.name);
         log.writer = Some(Writer {

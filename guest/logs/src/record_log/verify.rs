@@ -40,22 +40,24 @@ impl<H: Host, V: View> Verify<H, V> {
     /// Begins to check a log.
     pub(crate) fn new(host: &H, name: &str, request: &Request<'_, V>) -> Result<Self> {
         let log = RecordLog::<H, V>::open(host.clone(), name, request)?;
+        let files = life::Files::list(host, name, log.place.log, log.place.generation)?;
+        let mut verify = Self::of(log)?;
+        verify.damage.extend(files.strays.iter().map(|file| stray(file)));
+        Ok(verify)
+    }
+
+    /// Begins to check an open log, whatever other files bear its name.
+    pub(crate) fn of(log: RecordLog<H, V>) -> Result<Self> {
         let mut segments: VecDeque<u64> = log.older.iter().copied().collect();
         segments.push_back(log.place.segment);
         let mut total = 0;
         for number in &segments {
-            if let Ok(file) = host.open(&log.segment_name(*number)) {
-                total += file_size(&file, name)?;
+            if let Ok(file) = log.host.open(&log.segment_name(*number)) {
+                total += file_size(&file, &log.name)?;
             }
         }
         // What the survey of the newest segment will find again is left to it.
-        let mut damage: Vec<Damage> =
-            log.damage.iter().filter(|d| d.file != log.file_name).cloned().collect();
-        let files = life::Files::list(host, name, log.place.log, log.place.generation)?;
-        damage.extend(files.strays.into_iter().map(|file| Damage {
-            what: "a file that does not belong to this log".into(),
-            ..read::missing(&file)
-        }));
+        let damage: Vec<Damage> = log.damage.iter().filter(|d| d.file != log.file_name).cloned().collect();
         Ok(Verify { log, segments, current: None, before: None, damage, checked: 0, total })
     }
 
@@ -146,4 +148,9 @@ impl<H: Host, V: View> Verify<H, V> {
         }
         self.before = Some((history, whole));
     }
+}
+
+/// A file that is no part of the log whose name it bears.
+pub(crate) fn stray(file: &str) -> Damage {
+    Damage { what: "a file that does not belong to this log".into(), ..read::missing(file) }
 }

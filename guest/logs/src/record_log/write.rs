@@ -525,7 +525,8 @@ impl<H: Host, V: View> RecordLog<H, V> {
         outcome.map(|()| token)
     }
 
-    fn seal(&mut self) -> Result<()> {
+    /// Syncs everything and finishes the file, so that the next open has nothing to recover.
+    pub(crate) fn seal(&mut self) -> Result<()> {
         self.sync_frames()?;
         if self.history.tip.kind != Kind::Seal {
             match self.write_index(Kind::Seal) {

@@ -1,5 +1,7 @@
 //! The native library as a subject: `annals_logs` on the simulated disk, without a component in between.
 
+mod snapshot;
+
 use crate::change_log::{self, ChangeLogSubject};
 use crate::raft::{self, RaftSubject};
 use crate::sim::SimDisk;
@@ -56,6 +58,9 @@ impl Subject for Native {
     }
     fn destroy_change_log(&self, name: &str) -> Result<()> {
         annals_logs::change_log::destroy(&self.disk, name)
+    }
+    fn snapshots(&self) -> &dyn crate::subject::snapshot::Snapshots {
+        self
     }
     fn list(&self) -> Result<Vec<LogInfo>> {
         admin::list(&self.disk)

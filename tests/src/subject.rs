@@ -3,6 +3,8 @@
 //! The native library ([`crate::native`]) is one subject, the component behind the host's runtime another. Cases and
 //! campaigns know only these traits, so that both do the same calls in the same order, and leave the same bytes.
 
+pub mod snapshot;
+
 use crate::change_log::{self, ChangeLogSubject, InstanceInfo};
 use crate::raft::{self, RaftSubject};
 use crate::sim::SimDisk;
@@ -37,6 +39,8 @@ pub trait Subject {
     fn change_log_instances(&self, name: &str) -> Result<Vec<InstanceInfo>>;
     /// Destroys a change log.
     fn destroy_change_log(&self, name: &str) -> Result<()>;
+    /// Snapshots.
+    fn snapshots(&self) -> &dyn snapshot::Snapshots;
     /// All logs.
     fn list(&self) -> Result<Vec<LogInfo>>;
     /// One log.

@@ -3,6 +3,7 @@
 
 use annals_tests::campaign::event::EventLog;
 use annals_tests::campaign::journal::Journal;
+use annals_tests::campaign::raft::Raft;
 use annals_tests::campaign::{Budget, Campaign, Trial, faults, random, sweep};
 use annals_tests::native::native;
 use annals_tests::sim::SimDisk;
@@ -35,4 +36,9 @@ fn journal_campaigns_notice_a_disk_that_lies_about_sync() {
 #[test]
 fn event_log_campaigns_notice_a_disk_that_lies_about_sync() {
     notice_a_lie::<EventLog>();
+}
+
+#[test]
+fn raft_campaigns_notice_a_disk_that_lies_about_sync() {
+    notice_a_lie::<Raft>();
 }

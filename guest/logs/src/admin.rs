@@ -12,6 +12,7 @@ use crate::journal;
 use crate::raft_log;
 use crate::record_log::verify::Verify;
 use crate::record_log::{self, FrameList, RecordLog, Request, View, root_of};
+use crate::snapshot;
 use crate::storage::Host;
 use crate::types::Limits;
 use alloc::{boxed::Box, string::String, vec::Vec};
@@ -83,6 +84,7 @@ trait Visit<H: Host> {
 fn visit<H: Host, T: Visit<H>>(kind: Kind, visit: T) -> Result<T::Out> {
     match kind {
         Kind::Journal => visit.visit(&journal::look()),
+        Kind::Snapshot => visit.visit(&snapshot::look()),
         Kind::EventLog => visit.visit(&event_log::look()),
         Kind::RaftLog => visit.visit(&raft_log::look()),
         other => Err(Error::OtherKind(other.name().into())),

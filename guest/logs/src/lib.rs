@@ -21,5 +21,6 @@ pub mod journal;
 mod limits;
 pub mod raft_log;
 mod record_log;
+pub mod snapshot;
 pub mod storage;
 pub mod types;

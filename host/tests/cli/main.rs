@@ -3,5 +3,6 @@
 mod kill_loop;
 mod ordinary;
 mod place;
+mod run;
 mod tools;
 mod trouble;

@@ -5,6 +5,7 @@
 
 mod admin;
 mod append;
+mod beside;
 mod compression;
 mod damage;
 mod durability;
@@ -21,6 +22,7 @@ mod raft;
 mod read;
 mod replay;
 mod rewind;
+mod snapshot;
 mod stale;
 mod token;
 
@@ -30,6 +32,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 
 pub(crate) use kit::{contents, same_contents};
+pub(crate) use raft::raft_contents;
 
 /// A claim that can be false.
 #[derive(Clone, Copy)]
@@ -66,6 +69,7 @@ pub fn all() -> &'static [Case] {
             token::CASES,
             damage::CASES,
             stale::CASES,
+            beside::CASES,
             promises::CASES,
             files::CASES,
             compression::CASES,
@@ -73,7 +77,7 @@ pub fn all() -> &'static [Case] {
             full_disk::CASES,
             admin::CASES,
         ];
-        [tables.concat(), event::tables(), raft::tables()].concat()
+        [tables.concat(), event::tables(), raft::tables(), snapshot::cases()].concat()
     })
 }
 

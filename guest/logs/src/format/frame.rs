@@ -3,7 +3,7 @@
 //! Invariants: what [`FrameHeader::decode`] returns was checked against CRC and address; its lengths are within the
 //! format's maxima. Nothing here reads storage or decides what a bad frame means.
 
-use super::{BLOCK, HEADER, MAX_COUNT, MAX_PAYLOAD, MAX_STRUCTURE, VERSION, blocks, frame_len};
+use super::{BLOCK, HEADER, MAX_ITEMS, MAX_PAYLOAD, MAX_STRUCTURE, VERSION, blocks, frame_len};
 use alloc::vec::Vec;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
@@ -353,7 +353,7 @@ impl FrameHeader {
                 }
                 _ => false,
             }
-            && u64::from(self.count) <= MAX_COUNT
+            && u64::from(self.count) <= MAX_ITEMS
             && (self.kind.has_items() || self.count == 0)
             && match self.end.checked_sub(self.first) {
                 Some(span) if self.listed => self.count > 0 && span > u64::from(self.count),

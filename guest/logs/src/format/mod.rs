@@ -99,10 +99,18 @@ pub const SECTOR: u64 = 512;
 pub const VERSION: u8 = 1;
 /// Most bytes in one item.
 pub const MAX_ITEM: u64 = 16 << 20;
+/// Most bytes in a key.
+pub const MAX_KEY: u64 = 64 << 10;
+/// Most bytes in a version.
+pub const MAX_VERSION: u64 = 4 << 10;
+/// Most bytes in a cursor.
+pub const MAX_CURSOR: u64 = 4 << 10;
 /// Most bytes of items in one batch.
 pub const MAX_BATCH: u64 = 64 << 20;
 /// Most items in one batch.
 pub const MAX_COUNT: u64 = 1 << 20;
+/// Most items in one frame: a batch, and one item of the log's own.
+pub const MAX_ITEMS: u64 = MAX_COUNT + 1;
 /// Most bytes in the payload of a frame with items.
 pub const MAX_PAYLOAD: u64 = MAX_BATCH + 12 * MAX_COUNT;
 /// Most bytes in a structured payload.

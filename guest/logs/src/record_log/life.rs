@@ -76,6 +76,53 @@ pub(super) fn swap_root<H: Host>(
     }
 }
 
+/// How a change of the root cell failed.
+#[derive(Debug)]
+pub(super) enum Turn {
+    /// Nothing was changed.
+    Unchanged(Error),
+    /// Nobody knows.
+    Unknown(Error),
+}
+
+impl Turn {
+    pub(super) fn error(self) -> Error {
+        match self {
+            Turn::Unchanged(error) | Turn::Unknown(error) => error,
+        }
+    }
+}
+
+/// Swaps the root cell from what it was to what it is to be; after an error it looks what became of it.
+pub(super) fn turn_root<H: Host>(
+    host: &H,
+    name: &str,
+    from: &Rooted,
+    to: &Root,
+) -> core::result::Result<(), Turn> {
+    let Err(error) = swap_root(host, name, Some(from.version), Some(to)) else { return Ok(()) };
+    match read_root(host, name) {
+        Ok(Some(is)) if is.root == *to => Ok(()),
+        Ok(Some(is)) if is.root == from.root && is.version == from.version => Err(Turn::Unchanged(error)),
+        _ => Err(Turn::Unknown(error)),
+    }
+}
+
+/// Removes the files of some generations of a log.
+pub(super) fn remove_generations<H: Host>(
+    host: &H,
+    name: &str,
+    id: u128,
+    gone: impl Fn(u64) -> bool,
+) -> Result<()> {
+    for text in file_names(host, name)? {
+        if FileName::parse(&text).is_some_and(|file| file.id == id && gone(file.generation)) {
+            remove_file(host, &text)?;
+        }
+    }
+    Ok(())
+}
+
 /// Names in pages, checked: each page ascends and belongs to the prefix, so that a wrong answer cannot loop.
 pub(super) fn pages(
     prefix: &str,
@@ -113,6 +160,8 @@ pub(crate) fn logs<H: Host>(host: &H) -> Result<Vec<String>> {
 pub(crate) struct Files {
     /// Segment numbers of the log itself, ascending.
     pub(crate) segments: Vec<u64>,
+    /// Files of other generations of the log: an interrupted compaction left them behind.
+    pub(crate) leftovers: Vec<String>,
     /// Everything else that bears the log's name.
     pub(crate) strays: Vec<String>,
 }
@@ -132,6 +181,7 @@ impl Files {
                 Some(file) if file.id == id && file.generation == generation => {
                     files.segments.push(file.segment)
                 }
+                Some(file) if file.id == id => files.leftovers.push(text),
                 _ => files.strays.push(text),
             }
         }
@@ -163,7 +213,7 @@ fn remove_cell<H: Host>(host: &H, cell: &str) -> Result<()> {
 }
 
 /// Removes the files of a log that is not live, then its cells. The caller holds the lock.
-fn sweep<H: Host>(host: &H, name: &str, rooted: &Rooted) -> Result<()> {
+pub(super) fn sweep<H: Host>(host: &H, name: &str, rooted: &Rooted) -> Result<()> {
     for text in file_names(host, name)? {
         if FileName::parse(&text).is_some_and(|file| file.id == rooted.root.id) {
             remove_file(host, &text)?;

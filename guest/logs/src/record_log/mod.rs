@@ -11,8 +11,10 @@
 //! * after a failed write or sync nothing more is written: every call answers `closed`.
 
 mod archive;
+mod beside;
 mod dead;
 mod frames;
+mod generation;
 mod history;
 mod index;
 mod items;
@@ -38,12 +40,13 @@ mod window;
 mod write;
 
 pub(crate) use frames::FrameList;
+pub(crate) use generation::Unborn;
 pub(crate) use life::{ROOT_WAIT_MS, check_name, destroy, destroy_unless, lock_root, logs, root_of};
 pub(crate) use open::{Create, Request};
 pub(crate) use part::{lock, next_generation, parts, remove_part, side_cells};
 pub(crate) use read::Lane;
 pub(crate) use sync::Ticket;
-pub(crate) use window::room;
+pub(crate) use window::{exhausted, room};
 pub(crate) use write::NewFrame;
 
 use crate::error::{Bounds, Damage, Error, Result};
@@ -108,7 +111,8 @@ pub(crate) trait View: Clone {
 
 /// What only a writer has.
 struct Writer<H: Host> {
-    /// Held until the log is closed; in shared mode while a call writes.
+    /// Held until the log is closed; in shared mode while a call writes; none in a log that is to succeed another one,
+    /// which holds it.
     lock: Option<H::Lock>,
     /// What only shared mode needs.
     shared: Option<Shared>,

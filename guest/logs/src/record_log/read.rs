@@ -11,7 +11,7 @@ use super::survey::{After, Survey};
 use super::window::{exhausted, file_size, read_failed};
 use super::{RecordLog, View};
 use crate::error::{Damage, Error, Result};
-use crate::format::frame::{Kind, Place};
+use crate::format::frame::{Kind, NONE, Place};
 use crate::format::segment::Run;
 use crate::storage::{File, Host, StorageError};
 use alloc::{string::String, vec::Vec};
@@ -177,24 +177,6 @@ impl<H: Host, V: View> RecordLog<H, V> {
         let after =
             |h: History<V>| After { next: h.view.next(), low: frame.header.low, number: frame.header.number };
         Ok(history.map(after))
-    }
-
-    /// The boundary as of now, in a log that another process may be writing.
-    pub(crate) fn boundary_now(&self) -> Result<u64> {
-        Ok(self.view_now()?.boundary())
-    }
-
-    /// The view as of now, likewise.
-    pub(crate) fn view_now(&self) -> Result<V> {
-        let request = super::Request {
-            mode: crate::types::Mode::ReadOnly,
-            expect: None,
-            lock_wait_ms: 0,
-            create: super::Create { segment_bytes: 0, options: Vec::new(), view: self.history.view.clone() },
-            accept: &|_, _| Ok(()),
-        };
-        let log = RecordLog::<H, V>::open(self.host.clone(), &self.name, &request)?;
-        Ok(log.view().clone())
     }
 
     fn with_source<R>(
@@ -522,6 +504,24 @@ enum Walked {
     Absent(u64),
 }
 
+/// The frame that was read last.
+pub(crate) struct LastFrame {
+    pub(crate) file: String,
+    pub(crate) offset: u64,
+    /// Its first position, and the one behind its last.
+    pub(crate) first: u64,
+    pub(crate) end: u64,
+}
+
+impl<H: Host, V: View> RecordLog<H, V> {
+    /// The frame that was read last, if the next read may go on in it.
+    pub(crate) fn last_frame(&self) -> Option<LastFrame> {
+        let items = &self.cursor.as_ref()?.items;
+        let file = self.segment_name(items.segment);
+        Some(LastFrame { file, offset: items.offset, first: items.header.first, end: items.header.end })
+    }
+}
+
 /// Walks the frames of a run from this address, whose first position is `next`, to the one that holds `position`.
 fn walk<F: File>(
     source: &mut Source<'_, F>,
@@ -543,14 +543,18 @@ fn walk<F: File>(
             offset += crate::format::ALIGN;
             continue;
         };
+        if offset != run.offset && header.supersedes() != NONE {
+            break; // a run ends where something is superseded
+        }
         let holds_items = header.kind.has_items() && header.count > 0 && header.end > run.first;
         if holds_items {
             if position < header.first {
+                let behind = header.first.min(run.end());
                 if gap.is_none() && !dense {
-                    return Ok(Walked::Absent(header.first));
+                    return Ok(Walked::Absent(behind));
                 }
                 let at = gap.unwrap_or(offset);
-                return Err(damage(source, at, next, header.first, "the header of a frame is damaged"));
+                return Err(damage(source, at, next, behind, "the header of a frame is damaged"));
             }
             gap = None;
             if position < header.end {

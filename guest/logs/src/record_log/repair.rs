@@ -42,6 +42,9 @@ impl<H: Host, V: View> RecordLog<H, V> {
                 life::remove_file(&self.host, &self.segment_name(number))?;
             }
         }
+        for leftover in &files.leftovers {
+            life::remove_file(&self.host, leftover)?;
+        }
         let dying = self.dead_by_rewind()?;
         self.older.retain(|n| !dying.contains(n));
         self.writer = Some(Writer {

@@ -42,7 +42,9 @@ impl<H: Host, V: View> Verify<H, V> {
         let log = RecordLog::<H, V>::open(host.clone(), name, request)?;
         let files = life::Files::list(host, name, log.place.log, log.place.generation)?;
         let mut verify = Self::of(log)?;
-        verify.damage.extend(files.strays.iter().map(|file| stray(file)));
+        if !verify.log.is_gone() {
+            verify.damage.extend(files.strays.iter().map(|file| stray(file)));
+        }
         Ok(verify)
     }
 
@@ -86,7 +88,9 @@ impl<H: Host, V: View> Verify<H, V> {
         let file = match self.log.host.open(&name) {
             Ok(file) => file,
             Err(StorageError::NotFound) => {
-                self.damage.push(read::missing(&name));
+                if !self.log.was_removed(number) {
+                    self.damage.push(read::missing(&name));
+                }
                 return Ok(());
             }
             Err(e) => return Err(read_failed(&name, e)),

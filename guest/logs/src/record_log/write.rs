@@ -72,13 +72,14 @@ impl NewFrame<'_> {
 }
 
 impl<F: File, V: View> SegmentFile<F, V> {
-    /// The first segment of a new log.
+    /// The first segment of a new log or generation, behind the frame with this number and chain value.
     pub(super) fn first<H: Host<File = F>>(
         host: &H,
         log: &str,
         place: Place,
         epoch: u64,
         create: &Create<V>,
+        (number, chain): (u64, u128),
     ) -> Result<Self> {
         let name = place_name(log, place);
         let file = host.create(&name).map_err(|e| failed("creating", &name, e))?;
@@ -96,8 +97,8 @@ impl<F: File, V: View> SegmentFile<F, V> {
             epoch_start: true,
             epoch,
             before: create.view.next(),
-            promise: Promise { segment: place.segment, offset: 0, number: 1 },
-            ..fields(Kind::Header, 0, place.log)
+            promise: Promise { segment: place.segment, offset: 0, number: number + 1 },
+            ..fields(Kind::Header, number, chain)
         };
         file.reserve(FIRST_FILL).map_err(|e| failed("claiming space in", &name, e))?;
         Self::write(file, name, place, header, fields, create.view.clone(), FIRST_FILL)

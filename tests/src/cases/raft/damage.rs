@@ -11,6 +11,7 @@ pub(super) const CASES: &[Case] = &[
     case!(a_range_ends_before_a_damaged_entry_and_goes_on_behind_it, "F3.4"),
     case!(an_overwritten_entry_is_whole_where_the_old_one_is_damaged, "F4.1"),
     case!(damage_names_no_entry_that_was_overwritten, "X2"),
+    case!(a_lost_header_of_an_overwrite_costs_what_it_held_and_no_more, "F3.3", "D11.4"),
     case!(never_an_old_vote, "R18", "D11.4"),
     case!(a_later_hard_state_makes_up_for_a_lost_one, "R18", "D11.4"),
     case!(a_torn_save_leaves_the_hard_state_before, "R18", "D8.1"),
@@ -125,6 +126,46 @@ fn damage_names_no_entry_that_was_overwritten(subject: &dyn Subject) -> Outcome 
     let found = damage(log.get_entries(5, 8, ALL))?;
     same((found.lowest, found.next), (Some(5), Some(9)))?;
     same(log.get_entries(3, 8, ALL).fine()?.indexes, vec![3, 4])
+}
+
+/// Two that were found: the frames behind the lost header hid an entry of its run ("none" instead of damaged), and the
+/// next frame's first index was taken for the end of what was lost, so that a reader skipped entries.
+fn a_lost_header_of_an_overwrite_costs_what_it_held_and_no_more(subject: &dyn Subject) -> Outcome {
+    let log = create(subject)?;
+    log.persist(&entries(1, 1, 6)).fine()?;
+    log.persist(&entries(2, 4, 9)).fine()?;
+    log.persist(&[named(3, 2), named(3, 6), named(3, 9)]).fine()?;
+    log.replace_range(8, &entries(4, 8, 11)).fine()?;
+    log.close().fine()?;
+    drop(log);
+    let file = subject.disk().file_names()[0].clone();
+    let frames = subject.frames(&file).fine()?;
+    for (number, lost) in [(1, vec![1, 3]), (2, vec![4, 5, 7]), (3, vec![2, 6]), (4, vec![8, 9, 10])] {
+        let side = fork(subject);
+        side.disk().flip_bit(&file, frames[number].offset * 8);
+        let log = reopen_read_only(&*side)?;
+        let (mut served, mut damaged, mut first) = (Vec::new(), Vec::new(), 1);
+        while first <= 10 {
+            match log.get_entries(first, 10, ALL) {
+                Ok(some) => {
+                    served.extend(some.indexes);
+                    first = served.last().map_or(0, |last| last + 1);
+                }
+                Err(Error::Damaged(damage)) => {
+                    let next = damage.next.ok_or("what is intact behind it?")?;
+                    damaged.extend(first..next);
+                    first = next;
+                }
+                Err(other) => return Err(format!("{other:?}")),
+            }
+        }
+        same((number, damaged), (number, lost.clone()))?;
+        same(served, (1..=10).filter(|index| !lost.contains(index)).collect())?;
+        for index in lost {
+            refused!(log.entry(index), Error::Damaged(_));
+        }
+    }
+    Ok(())
 }
 
 fn never_an_old_vote(subject: &dyn Subject) -> Outcome {

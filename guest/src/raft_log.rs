@@ -178,7 +178,10 @@ pub(crate) struct Ticket {
 }
 
 impl Ticket {
-    fn call<T>(&self, call: impl FnOnce(&mut RaftLog<WasmHost>, &SyncTicket) -> Result<T, Error>) -> Answer<T> {
+    fn call<T>(
+        &self,
+        call: impl FnOnce(&mut RaftLog<WasmHost>, &SyncTicket) -> Result<T, Error>,
+    ) -> Answer<T> {
         let log = self.log.upgrade().ok_or(Error::Closed).map_err(convert::error)?;
         borrow(&log).and_then(|mut log| call(&mut log, &self.ticket)).map_err(convert::error)
     }

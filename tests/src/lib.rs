@@ -3,6 +3,7 @@
 //! * [`cases`]: conformance cases, a table of claims. `annals conformance` lists the same table.
 //! * [`campaign`]: random runs, crash and fault sweeps, bit flips; each from a printed seed.
 //! * [`model`]: the naive journal that knows every answer.
+//! * [`event`]: the event log under test, and its model.
 //! * [`raft`]: the same for Raft logs: trait, native subject, model.
 //! * [`sim`]: the simulated disk under all of them.
 //! * [`subject`]: the traits that stand between these and an implementation; [`native`] is the library itself. The
@@ -13,6 +14,8 @@
 
 pub mod campaign;
 pub mod cases;
+pub mod change_log;
+pub mod event;
 pub mod model;
 pub mod native;
 pub mod raft;

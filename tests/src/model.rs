@@ -1,6 +1,8 @@
 //! A naive journal: items in a deque, no storage. It knows the exact answer to every call, errors and their bounds
 //! included, and which calls promise what about crashes. `wit/journal.wit` and DESIGN.md §3 are its specification.
 
+pub mod snapshot;
+
 use annals_logs::error::{Bounds, Error, Limit, Result};
 use annals_logs::types::{Batch, Limits};
 use std::collections::VecDeque;

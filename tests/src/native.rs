@@ -1,9 +1,13 @@
 //! The native library as a subject: `annals_logs` on the simulated disk, without a component in between.
 
+mod snapshot;
+
+use crate::change_log::{self, ChangeLogSubject};
 use crate::raft::{self, RaftSubject};
 use crate::sim::SimDisk;
 use crate::subject::{
-    FrameInfo, JournalSubject, LogInfo, Options, ReaderSubject, SegmentInfo, Subject, TicketSubject,
+    EventLogs, FrameInfo, JournalSubject, LogInfo, Options, ReaderSubject, SegmentInfo, Subject,
+    TicketSubject,
 };
 use annals_logs::error::{Damage, Error, Result, Token};
 use annals_logs::journal::{Journal, Replay, SyncTicket};
@@ -14,7 +18,7 @@ use std::rc::Rc;
 
 /// The native library on a disk.
 pub struct Native {
-    disk: SimDisk,
+    pub(crate) disk: SimDisk,
 }
 
 /// A native subject on this disk.
@@ -42,6 +46,22 @@ impl Subject for Native {
     fn destroy_raft(&self, name: &str) -> Result<()> {
         raft_log::destroy(&self.disk, name)
     }
+    fn open_change_log(
+        &self,
+        name: &str,
+        options: &change_log::Options,
+    ) -> Result<Box<dyn ChangeLogSubject>> {
+        change_log::native::open(&self.disk, name, options)
+    }
+    fn change_log_instances(&self, name: &str) -> Result<Vec<change_log::InstanceInfo>> {
+        annals_logs::change_log::instances(&self.disk, name)
+    }
+    fn destroy_change_log(&self, name: &str) -> Result<()> {
+        annals_logs::change_log::destroy(&self.disk, name)
+    }
+    fn snapshots(&self) -> &dyn crate::subject::snapshot::Snapshots {
+        self
+    }
     fn list(&self) -> Result<Vec<LogInfo>> {
         admin::list(&self.disk)
     }
@@ -67,6 +87,9 @@ impl Subject for Native {
             frames.extend(some);
         }
         Ok(frames)
+    }
+    fn events(&self) -> &dyn EventLogs {
+        self
     }
 }
 

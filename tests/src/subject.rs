@@ -3,11 +3,15 @@
 //! The native library ([`crate::native`]) is one subject, the component behind the host's runtime another. Cases and
 //! campaigns know only these traits, so that both do the same calls in the same order, and leave the same bytes.
 
+pub mod snapshot;
+
+use crate::change_log::{self, ChangeLogSubject, InstanceInfo};
 use crate::raft::{self, RaftSubject};
 use crate::sim::SimDisk;
 use annals_logs::error::{Damage, Result, Token};
 use annals_logs::types::{Batch, Items, Limits, Mode};
 
+pub use crate::event::subject::{EventLogs, EventSubject};
 pub use annals_logs::admin::{FrameInfo, LogInfo, SegmentInfo};
 pub use annals_logs::journal::Options;
 
@@ -28,6 +32,15 @@ pub trait Subject {
     fn open_raft(&self, name: &str, options: &raft::Options) -> Result<Box<dyn RaftSubject>>;
     /// Destroys a Raft log.
     fn destroy_raft(&self, name: &str) -> Result<()>;
+    /// Opens a change log as an instance.
+    fn open_change_log(&self, name: &str, options: &change_log::Options)
+    -> Result<Box<dyn ChangeLogSubject>>;
+    /// The instances of a change log.
+    fn change_log_instances(&self, name: &str) -> Result<Vec<InstanceInfo>>;
+    /// Destroys a change log.
+    fn destroy_change_log(&self, name: &str) -> Result<()>;
+    /// Snapshots.
+    fn snapshots(&self) -> &dyn snapshot::Snapshots;
     /// All logs.
     fn list(&self) -> Result<Vec<LogInfo>>;
     /// One log.
@@ -38,6 +51,8 @@ pub trait Subject {
     fn verify(&self, name: &str) -> Result<Vec<Damage>>;
     /// All frames of a file.
     fn frames(&self, file: &str) -> Result<Vec<FrameInfo>>;
+    /// What it has of event logs.
+    fn events(&self) -> &dyn EventLogs;
 }
 
 /// An open journal; `wit/journal.wit` says what each call does.

@@ -2,6 +2,7 @@
 //! everything.
 
 use annals_tests::campaign::journal::Journal;
+use annals_tests::campaign::raft::Raft;
 use annals_tests::campaign::{Budget, Campaign, Trial, faults, random, sweep};
 use annals_tests::native::native;
 use annals_tests::sim::SimDisk;
@@ -29,4 +30,9 @@ fn notice_a_lie<T: Trial>() {
 #[test]
 fn journal_campaigns_notice_a_disk_that_lies_about_sync() {
     notice_a_lie::<Journal>();
+}
+
+#[test]
+fn raft_campaigns_notice_a_disk_that_lies_about_sync() {
+    notice_a_lie::<Raft>();
 }

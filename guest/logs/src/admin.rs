@@ -2,7 +2,9 @@
 //!
 //! The kind is found in the root cell; everything else is the record log's knowledge.
 
+use crate::change_log;
 use crate::error::{Damage, Error, Result, Token};
+use crate::event_log;
 use crate::format::frame::{FrameHeader, Place};
 use crate::format::names::FileName;
 use crate::format::root::{Kind, State};
@@ -10,6 +12,7 @@ use crate::journal;
 use crate::raft_log;
 use crate::record_log::verify::Verify;
 use crate::record_log::{self, FrameList, RecordLog, Request, View, root_of};
+use crate::snapshot;
 use crate::storage::Host;
 use crate::types::Limits;
 use alloc::{boxed::Box, string::String, vec::Vec};
@@ -81,6 +84,8 @@ trait Visit<H: Host> {
 fn visit<H: Host, T: Visit<H>>(kind: Kind, visit: T) -> Result<T::Out> {
     match kind {
         Kind::Journal => visit.visit(&journal::look()),
+        Kind::Snapshot => visit.visit(&snapshot::look()),
+        Kind::EventLog => visit.visit(&event_log::look()),
         Kind::RaftLog => visit.visit(&raft_log::look()),
         other => Err(Error::OtherKind(other.name().into())),
     }
@@ -134,6 +139,9 @@ impl<H: Host> Visit<H> for Info<'_, H> {
 /// One log.
 pub fn info<H: Host>(host: &H, name: &str) -> Result<LogInfo> {
     let (kind, state) = kind_of(host, name)?;
+    if state == State::Live && kind == Kind::ChangeLog {
+        return change_log::info(host, name);
+    }
     if state == State::Live {
         return visit(kind, Info { host, name });
     }
@@ -202,12 +210,17 @@ impl<H: Host> Visit<H> for Segments<'_, H> {
 
 /// The files of a log, oldest first.
 pub fn segments<H: Host>(host: &H, name: &str) -> Result<Vec<SegmentInfo>> {
-    visit(kind_of(host, name)?.0, Segments { host, name })
+    match kind_of(host, name)?.0 {
+        Kind::ChangeLog => change_log::segments(host, name),
+        kind => visit(kind, Segments { host, name }),
+    }
 }
 
 /// A check of one log under way, whatever its kind.
-trait Check {
+pub(crate) trait Check {
+    /// Checks about so many bytes more and returns damage; none when everything was checked.
     fn next(&mut self, bytes: u64) -> Result<Option<Vec<Damage>>>;
+    /// Bytes checked, and all.
     fn progress(&self) -> (u64, u64);
 }
 
@@ -248,7 +261,10 @@ impl<H: Host + 'static> Visit<H> for Verification<'_, H> {
 
 /// Begins to check every byte of a log.
 pub fn verify<H: Host + 'static>(host: &H, name: &str) -> Result<Verifier> {
-    visit(kind_of(host, name)?.0, Verification { host, name })
+    match kind_of(host, name)?.0 {
+        Kind::ChangeLog => Ok(Verifier(Box::new(change_log::verification(host, name)?))),
+        kind => visit(kind, Verification { host, name }),
+    }
 }
 
 /// The frames of one file.
@@ -278,8 +294,10 @@ pub fn frames<H: Host>(host: &H, file: &str) -> Result<FrameReader<H>> {
         return Err(Error::InvalidArgument("file: not the name of a log's file".into()));
     };
     let place = Place { log: name.id, generation: name.generation, segment: name.segment };
-    let live =
-        visit::<H, _>(kind_of(host, &name.log)?.0, Live { host, name: &name.log, segment: name.segment });
+    let live = match kind_of(host, &name.log)?.0 {
+        Kind::ChangeLog => change_log::live_runs(host, &name),
+        kind => visit::<H, _>(kind, Live { host, name: &name.log, segment: name.segment }),
+    };
     // Frames of a log that cannot be opened are listed all the same.
     Ok(FrameReader(FrameList::open(host, file, place, live.unwrap_or_default())?))
 }

@@ -13,11 +13,14 @@ extern crate alloc;
 extern crate std;
 
 pub mod admin;
+pub mod change_log;
 pub mod error;
+pub mod event_log;
 pub mod format;
 pub mod journal;
-pub mod raft_log;
 mod limits;
+pub mod raft_log;
 mod record_log;
+pub mod snapshot;
 pub mod storage;
 pub mod types;

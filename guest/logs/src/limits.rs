@@ -1,7 +1,7 @@
 //! What a caller may ask for: sizes of items and batches, checked before anything is written.
 
 use crate::error::{Error, Limit, Result};
-use crate::format::{MAX_BATCH, MAX_COUNT, MAX_ITEM};
+use crate::format::{MAX_BATCH, MAX_COUNT, MAX_CURSOR, MAX_ITEM, MAX_KEY, MAX_VERSION};
 
 /// An error if an item is too large.
 pub(crate) fn check_item(len: u64) -> Result<()> {
@@ -10,6 +10,27 @@ pub(crate) fn check_item(len: u64) -> Result<()> {
 
 fn too_large(what: Limit, allowed: u64, got: u64) -> Result<()> {
     if got > allowed { Err(Error::TooLarge { what, allowed, got }) } else { Ok(()) }
+}
+
+/// An error if a key is too large.
+pub(crate) fn check_key(len: u64) -> Result<()> {
+    too_large(Limit::KeySize, MAX_KEY, len)
+}
+
+/// An error if a version is too large.
+pub(crate) fn check_version(len: u64) -> Result<()> {
+    too_large(Limit::VersionSize, MAX_VERSION, len)
+}
+
+/// An error if a cursor is too large.
+pub(crate) fn check_cursor(len: u64) -> Result<()> {
+    too_large(Limit::CursorSize, MAX_CURSOR, len)
+}
+
+/// An error if a batch, which may be empty, has too many items or bytes.
+pub(crate) fn check_total(count: u64, bytes: u64) -> Result<()> {
+    too_large(Limit::BatchCount, MAX_COUNT, count)?;
+    too_large(Limit::BatchSize, MAX_BATCH, bytes)
 }
 
 /// An error if a batch is empty or too large.

@@ -189,9 +189,12 @@ impl<H: Host> RaftLog<H> {
         self.log.check_writable()?;
         if self.log.view().next() > FIRST {
             self.cut(FIRST)?;
-            // As with a truncation; but here the files go at once.
             let _ = self.log.bury();
-            self.log.write_meta(Vec::new(), None)?;
+            // The files go at once, if there is room to say so; otherwise with the next checkpoint.
+            match self.log.write_meta(Vec::new(), None) {
+                Ok(()) | Err(Error::OutOfSpace) => {}
+                Err(error) => return Err(error),
+            }
         }
         self.log.sync_frames().map(drop)
     }

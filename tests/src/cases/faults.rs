@@ -12,6 +12,7 @@ pub(super) const CASES: &[Case] = &[
     case!(a_failed_sync_closes_the_log, "D10.2"),
     case!(a_failed_sync_loses_nothing_acknowledged, "D10.2"),
     case!(a_failed_write_closes_the_log, "D10.1"),
+    case!(a_write_without_space_closes_the_log_and_loses_nothing, "D10.9"),
     case!(a_failed_begun_sync_closes_the_log, "H16"),
     case!(a_failed_read_closes_nothing, "D10.5"),
     case!(a_reader_survives_a_failed_read, "D10.5"),
@@ -87,6 +88,25 @@ fn a_failed_write_closes_the_log(subject: &dyn Subject) -> Outcome {
         }
         journal.close().fine()?;
         same(side.verify(LOG).fine()?, vec![])?;
+    }
+    Ok(())
+}
+
+/// Space is claimed before anything is written. A storage that promised it and then has none has failed.
+fn a_write_without_space_closes_the_log_and_loses_nothing(subject: &dyn Subject) -> Outcome {
+    for point in [Point::Before, Point::Partway(3), Point::After] {
+        let side = fork(subject);
+        let journal = create(&*side)?;
+        append_batch(&*journal, 0, 5)?;
+        journal.sync().fine()?;
+        let fault = Fault::next(Call::Write).answering(StorageError::OutOfSpace).when(point);
+        side.disk().inject(fault);
+        refused!(journal.append_batch(&[&long_item(5, 3000)]), Error::OutOfSpace | Error::Storage(_));
+        is_closed(&*journal)?;
+        let journal = reopen(&*side)?;
+        for number in 0..5 {
+            same_item(&journal.read(number).fine()?, &item(number))?;
+        }
     }
     Ok(())
 }
@@ -224,7 +244,10 @@ fn what_the_storage_knows_to_be_damaged_is_answered_as_damage(subject: &dyn Subj
         let before = side.disk().hash();
         match side.open(LOG, &options(Mode::Open)).map(|_| ()) {
             Err(Error::Damaged(damage)) => {
-                ensure!(damage.what.contains("half of it is missing") && damage.file.contains(LOG), "{damage:?}");
+                ensure!(
+                    damage.what.contains("half of it is missing") && damage.file.contains(LOG),
+                    "{damage:?}"
+                );
             }
             other => return Err(format!("{kind:?}: {other:?}")),
         }

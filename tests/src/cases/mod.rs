@@ -5,9 +5,11 @@
 
 mod admin;
 mod append;
+mod beside;
 mod compression;
 mod damage;
 mod durability;
+mod event;
 mod faults;
 mod files;
 mod full_disk;
@@ -16,9 +18,11 @@ mod lifecycle;
 mod open;
 mod promises;
 mod prune;
+mod raft;
 mod read;
 mod replay;
 mod rewind;
+mod snapshot;
 mod stale;
 mod token;
 
@@ -28,6 +32,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 
 pub(crate) use kit::{contents, same_contents};
+pub(crate) use raft::raft_contents;
 
 /// A claim that can be false.
 #[derive(Clone, Copy)]
@@ -64,6 +69,7 @@ pub fn all() -> &'static [Case] {
             token::CASES,
             damage::CASES,
             stale::CASES,
+            beside::CASES,
             promises::CASES,
             files::CASES,
             compression::CASES,
@@ -71,7 +77,7 @@ pub fn all() -> &'static [Case] {
             full_disk::CASES,
             admin::CASES,
         ];
-        tables.concat()
+        [tables.concat(), event::tables(), raft::tables(), snapshot::cases()].concat()
     })
 }
 

@@ -16,6 +16,7 @@ pub(super) const CASES: &[Case] = &[
     case!(a_later_sync_does_not_hide_that_an_earlier_one_failed, "D10.2", "D9.1"),
     case!(a_damaged_log_does_not_end_as_if_that_were_its_end, "J33", "F3.4"),
     case!(a_log_without_its_root_cell_is_listed_with_its_damage, "A1", "G15.5"),
+    case!(a_header_that_fails_in_front_of_zeros_is_no_tear, "D8.10"),
     case!(a_torn_frame_that_the_token_names_is_damage, "D8.5", "X2"),
 ];
 
@@ -57,6 +58,24 @@ fn a_torn_frame_that_the_token_names_is_damage(subject: &dyn Subject) -> Outcome
     let damage = damage(after.open(LOG, &expecting(token)))?;
     same((damage.lowest, damage.next), (Some(4), None))?;
     same(after.disk().hash(), before)
+}
+
+/// Behind the last frame there are zeros anyway: they do not make its damaged header look like one that did not arrive.
+fn a_header_that_fails_in_front_of_zeros_is_no_tear(subject: &dyn Subject) -> Outcome {
+    let journal = create(subject)?;
+    append_batch(&*journal, 0, 3)?;
+    journal.sync().fine()?;
+    append_batch(&*journal, 3, 4)?;
+    let after = crash(subject, Crash::KEEP_ALL);
+    let (file, offset) = find(after.disk(), &item(3))?;
+    let frame = after.frames(&file).fine()?.into_iter().rfind(|frame| frame.offset < offset);
+    let start = frame.ok_or("no frame")?.offset;
+    for byte in (0..annals_logs::format::HEADER as u64).step_by(5) {
+        let bad = fork(&*after);
+        bad.disk().flip_bit(&file, (start + byte) * 8 + byte % 8);
+        refuses_writing(&*bad).map_err(|what| format!("byte {byte} of the header: {what}"))?;
+    }
+    holds(&*reopen(&*after)?, &holding(0, 4))
 }
 
 fn files_that_a_prune_named_are_removed_at_open(subject: &dyn Subject) -> Outcome {

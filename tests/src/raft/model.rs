@@ -105,7 +105,8 @@ impl Model {
 
     /// All entries.
     pub fn all(&self) -> Vec<Entry> {
-        let of = |(&index, (term, payload)): (&u64, &(u64, Arc<[u8]>))| super::entry(*term, index, &payload[..]);
+        let of =
+            |(&index, (term, payload)): (&u64, &(u64, Arc<[u8]>))| super::entry(*term, index, &payload[..]);
         self.entries.iter().map(of).collect()
     }
 
@@ -129,7 +130,8 @@ impl Model {
             for &index in self.entries.range(first..=last).map(|(index, _)| index) {
                 let Some(entry) = self.entry(index) else { continue };
                 bytes += entry.payload.len() as u64 + TERM;
-                let full = found.len() as u64 >= u64::from(limits.count.max(1)) || bytes > u64::from(limits.bytes);
+                let full =
+                    found.len() as u64 >= u64::from(limits.count.max(1)) || bytes > u64::from(limits.bytes);
                 if full && !found.is_empty() {
                     break;
                 }

@@ -35,6 +35,7 @@ impl SimFile {
 
     /// Bytes that can be read now.
     pub fn size(&self) -> Result<u64, StorageError> {
+        self.disk.interleave();
         let mut disk = self.disk.state();
         let step = disk.call(Call::Size, &self.name, 0, 0);
         let size = disk.body(self.id)?.size();
@@ -43,6 +44,7 @@ impl SimFile {
 
     /// Up to `len` bytes; fewer only where the file ends.
     pub fn read(&self, offset: u64, len: u32) -> Result<Vec<u8>, StorageError> {
+        self.disk.interleave();
         let mut disk = self.disk.state();
         let step = disk.call(Call::Read, &self.name, offset, len.into());
         step.result(Ok(()))?;
@@ -55,6 +57,7 @@ impl SimFile {
 
     /// All of `bytes` at `offset`.
     pub fn write(&self, offset: u64, bytes: &[u8]) -> Result<(), StorageError> {
+        self.disk.interleave();
         let mut disk = self.disk.state();
         let step = disk.call(Call::Write, &self.name, offset, bytes.len() as u64);
         if matches!(step, Step::Fail { crash: true, point: Point::Before, .. }) {
@@ -89,6 +92,7 @@ impl SimFile {
 
     /// Extends the file with zeros. Takes all room there is when there is not enough.
     pub fn reserve(&self, size: u64) -> Result<(), StorageError> {
+        self.disk.interleave();
         let mut disk = self.disk.state();
         let step = disk.call(Call::Reserve, &self.name, size, 0);
         if matches!(step, Step::Fail { crash: true, point: Point::Before, .. }) {
@@ -110,6 +114,7 @@ impl SimFile {
 
     /// Drops everything at and after `size`, durably.
     pub fn truncate(&self, size: u64) -> Result<(), StorageError> {
+        self.disk.interleave();
         let mut disk = self.disk.state();
         let step = disk.call(Call::Truncate, &self.name, size, 0);
         if matches!(step, Step::Fail { crash: true, point: Point::Before, .. }) {
@@ -124,6 +129,7 @@ impl SimFile {
 
     /// Makes everything written before durable.
     pub fn sync(&self) -> Result<(), StorageError> {
+        self.disk.interleave();
         let mut disk = self.disk.state();
         let step = disk.call(Call::Sync, &self.name, 0, 0);
         let upto = disk.body(self.id)?.seq();
@@ -132,6 +138,7 @@ impl SimFile {
 
     /// Starts the same.
     pub fn begin_sync(&self) -> Result<SimPending, StorageError> {
+        self.disk.interleave();
         let mut disk = self.disk.state();
         let step = disk.call(Call::BeginSync, &self.name, 0, 0);
         let upto = disk.body(self.id)?.seq();
@@ -172,6 +179,7 @@ pub struct SimPending {
 impl SimPending {
     /// The outcome, or none while it is running.
     pub fn poll(&self) -> Option<Result<(), StorageError>> {
+        self.disk.interleave();
         let mut disk = self.disk.state();
         let step = disk.call(Call::PollSync, &self.name, 0, 0);
         match disk.tickets.get_mut(&self.id) {
@@ -185,6 +193,7 @@ impl SimPending {
 
     /// Waits for the outcome.
     pub fn wait(&self) -> Result<(), StorageError> {
+        self.disk.interleave();
         let mut disk = self.disk.state();
         let step = disk.call(Call::WaitSync, &self.name, 0, 0);
         disk.finish_ticket(self.id, step)

@@ -17,6 +17,7 @@ mod content;
 mod disk;
 mod file;
 mod host;
+mod interleave;
 mod plan;
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,7 @@ pub use plan::{Call, Crash, CrashPlan, Fault, Point, Survivors};
 use crate::rng::SplitMix64;
 use annals_logs::storage::{Cell, StorageError, Swap};
 use disk::{Disk, Kept, Step, breach, crashed, is_name, is_name_byte, owner_of_cell, owner_of_file};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Most bytes of a cell.
@@ -40,6 +42,8 @@ const CELL: usize = 65_536;
 #[derive(Clone, Debug)]
 pub struct SimDisk {
     inner: Arc<Mutex<Disk>>,
+    /// Tells disks apart.
+    id: u64,
 }
 
 /// A held lock; dropping it releases it.
@@ -66,7 +70,12 @@ impl SimDisk {
     }
 
     fn of(disk: Disk) -> Self {
-        Self { inner: Arc::new(Mutex::new(disk)) }
+        static DISKS: AtomicU64 = AtomicU64::new(0);
+        Self { inner: Arc::new(Mutex::new(disk)), id: DISKS.fetch_add(1, Ordering::Relaxed) }
+    }
+
+    fn id(&self) -> u64 {
+        self.id
     }
 
     fn state(&self) -> MutexGuard<'_, Disk> {
@@ -78,6 +87,12 @@ impl SimDisk {
     /// Stops the machine at a call.
     pub fn plan_crash(&self, plan: CrashPlan) {
         self.state().crash = Some(plan);
+    }
+
+    /// At a call the disk becomes as the other one is now: a process that holds the lock was at work.
+    pub fn plan_change(&self, call: u64, later: &SimDisk) {
+        let later = later.state().clone();
+        self.state().change = Some((call, Arc::new(later)));
     }
 
     /// Stops the machine now: every later call through this disk's handles fails.
@@ -250,6 +265,7 @@ impl SimDisk {
 
     /// A new, empty file.
     pub fn create(&self, name: &str) -> Result<SimFile, StorageError> {
+        self.interleave();
         let mut disk = self.state();
         let (name, step) = disk.named_call(Call::Create, name)?;
         disk.need_lock(&name, owner_of_file(&name))?;
@@ -269,6 +285,7 @@ impl SimDisk {
 
     /// An existing file.
     pub fn open(&self, name: &str) -> Result<SimFile, StorageError> {
+        self.interleave();
         let (name, step) = self.state().named_call(Call::Open, name)?;
         step.result(Ok(()))?;
         self.handle(&name)
@@ -284,6 +301,7 @@ impl SimDisk {
 
     /// Removes a file. Open handles keep reading it, and until they are dropped it counts against the quota.
     pub fn remove(&self, name: &str) -> Result<(), StorageError> {
+        self.interleave();
         let mut disk = self.state();
         let (name, step) = disk.named_call(Call::Remove, name)?;
         disk.need_lock(&name, owner_of_file(&name))?;
@@ -299,6 +317,7 @@ impl SimDisk {
 
     /// Names of files with that prefix.
     pub fn list(&self, prefix: &str, after: Option<&str>, max: u32) -> Result<Vec<String>, StorageError> {
+        self.interleave();
         let mut disk = self.state();
         disk.prefix_call(Call::List, prefix)?;
         let names = disk.names.keys().map(|name| name.to_string());
@@ -316,6 +335,7 @@ impl SimDisk {
         after: Option<&str>,
         max: u32,
     ) -> Result<Vec<String>, StorageError> {
+        self.interleave();
         let mut disk = self.state();
         disk.prefix_call(Call::ListCells, prefix)?;
         let names = disk.cells.keys();
@@ -328,6 +348,7 @@ impl SimDisk {
 
     /// The cell, if there is one.
     pub fn read_cell(&self, name: &str) -> Result<Option<Cell>, StorageError> {
+        self.interleave();
         let mut disk = self.state();
         let (name, step) = disk.named_call(Call::ReadCell, name)?;
         let mut cell = disk.cells.get(&*name).cloned();
@@ -345,6 +366,7 @@ impl SimDisk {
         expected: Option<u64>,
         value: Option<&[u8]>,
     ) -> Result<Swap, StorageError> {
+        self.interleave();
         let mut disk = self.state();
         let (name, step) = disk.named_call(Call::SwapCell, name)?;
         disk.need_lock(&name, owner_of_cell(&name))?;
@@ -375,6 +397,7 @@ impl SimDisk {
 
     /// Takes a lock. Nobody lets go of it while this waits, so it does not wait.
     pub fn lock(&self, name: &str, wait_ms: u32) -> Result<SimLock, StorageError> {
+        self.interleave();
         let mut disk = self.state();
         disk.counters.lock_wait_ms = wait_ms;
         let (name, step) = disk.named_call(Call::Lock, name)?;

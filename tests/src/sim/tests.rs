@@ -236,3 +236,21 @@ fn equal_seeds_draw_equal_numbers_across_reboots() {
     one.draw();
     assert_eq!(one.draw(), two.draw());
 }
+
+#[test]
+fn a_step_in_between_happens_right_before_its_call() {
+    let disk = SimDisk::new(1);
+    let (other, seen) = (disk.clone(), std::rc::Rc::new(std::cell::RefCell::new(Vec::new())));
+    let note = seen.clone();
+    disk.before_call(3, move || {
+        note.borrow_mut().push(other.list("", None, 9).unwrap());
+    });
+    let _lock = disk.lock("log.a", 0).unwrap();
+    disk.create("a.1").unwrap();
+    assert!(seen.borrow().is_empty());
+    disk.create("a.2").unwrap();
+    assert_eq!(*seen.borrow(), [["a.1"]]);
+    disk.before_call(1, || panic!("it was forgotten"));
+    assert_eq!(disk.forget_steps(), 1);
+    disk.list("", None, 9).unwrap();
+}

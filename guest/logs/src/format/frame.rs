@@ -3,7 +3,7 @@
 //! Invariants: what [`FrameHeader::decode`] returns was checked against CRC and address; its lengths are within the
 //! format's maxima. Nothing here reads storage or decides what a bad frame means.
 
-use super::{BLOCK, HEADER, MAX_COUNT, MAX_PAYLOAD, MAX_STRUCTURE, VERSION, blocks, frame_len};
+use super::{BLOCK, HEADER, MAX_ITEMS, MAX_PAYLOAD, MAX_STRUCTURE, VERSION, blocks, frame_len};
 use alloc::vec::Vec;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
@@ -287,18 +287,30 @@ impl FrameHeader {
 
     /// The header in these bytes, if they are one and belong to this place and offset.
     pub fn decode(bytes: &[u8; HEADER], place: Place, offset: u64) -> Result<FrameHeader, HeaderError> {
+        Self::check(bytes)?;
+        if frame_check(bytes, place, offset) != u64_at(bytes, CHECKED) {
+            return Err(HeaderError::Misplaced);
+        }
+        Self::fields(bytes)
+    }
+
+    /// The header in these bytes, if they are one, wherever it belongs: for finding out just that.
+    pub fn decode_anywhere(bytes: &[u8; HEADER]) -> Result<FrameHeader, HeaderError> {
+        Self::check(bytes)?;
+        Self::fields(bytes)
+    }
+
+    fn check(bytes: &[u8; HEADER]) -> Result<(), HeaderError> {
         if bytes[0] != MAGIC
             || bytes[CRC + 4..] != [0, 0, 0, END]
             || crc32fast::hash(&bytes[..CRC]) != u32_at(bytes, CRC)
         {
             return Err(HeaderError::Damaged);
         }
-        if bytes[1] != VERSION {
-            return Err(HeaderError::Version(bytes[1]));
-        }
-        if frame_check(bytes, place, offset) != u64_at(bytes, CHECKED) {
-            return Err(HeaderError::Misplaced);
-        }
+        if bytes[1] == VERSION { Ok(()) } else { Err(HeaderError::Version(bytes[1])) }
+    }
+
+    fn fields(bytes: &[u8; HEADER]) -> Result<FrameHeader, HeaderError> {
         // Nothing but this crate writes a header that passes both checks; still no field is believed unseen.
         let kind = Kind::from_byte(bytes[2]).ok_or(HeaderError::Damaged)?;
         let header = FrameHeader {
@@ -341,7 +353,7 @@ impl FrameHeader {
                 }
                 _ => false,
             }
-            && u64::from(self.count) <= MAX_COUNT
+            && u64::from(self.count) <= MAX_ITEMS
             && (self.kind.has_items() || self.count == 0)
             && match self.end.checked_sub(self.first) {
                 Some(span) if self.listed => self.count > 0 && span > u64::from(self.count),
@@ -451,6 +463,28 @@ mod tests {
             bad[bit / 8] ^= 1 << (bit % 8);
             assert!(FrameHeader::decode(&bad, PLACE, 136).is_err(), "bit {bit}");
             assert_eq!(FrameHeader::decode_flipped(&bad, PLACE, 136).as_ref(), Some(&header), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn what_a_header_claims_of_sizes_and_counts_is_bounded() {
+        let payload = [7u8; 100];
+        let right = FrameHeader { codec: LZ4, decoded: 100 * 255, ..fields(Kind::Append, 1) };
+        let decoded = |fields: &FrameHeader| {
+            let (_, frame) = encode(fields.clone(), PLACE, 136, &[&payload]);
+            FrameHeader::decode(&header_of(&frame), PLACE, 136).map(|header| header.decoded)
+        };
+        assert_eq!(decoded(&right), Ok(100 * 255));
+        for (what, wrong) in [
+            ("more than LZ4 makes of it", FrameHeader { decoded: 100 * 256 + 1, ..right.clone() }),
+            ("more than any payload", FrameHeader { decoded: u32::MAX, ..right.clone() }),
+            ("less than the ends of its items", FrameHeader { decoded: 3, ..right.clone() }),
+            ("more items than allowed", FrameHeader { count: u32::MAX, ..right.clone() }),
+            ("another span than its items", FrameHeader { end: u64::MAX, ..right.clone() }),
+            ("a compressed structure", FrameHeader { kind: Kind::Meta, count: 0, ..right.clone() }),
+            ("an unknown codec", FrameHeader { codec: 9, ..right.clone() }),
+        ] {
+            assert_eq!(decoded(&wrong), Err(HeaderError::Damaged), "{what}");
         }
     }
 

@@ -13,6 +13,13 @@
 //!
 //! One byte version (1), a postcard [`root::Root`], and 8 bytes XXH3-64 over the cell's name and all bytes before.
 //!
+//! # Instance cell ([`instance`])
+//!
+//! A change log counts its root's generation up at each open; that number is the *epoch* of the instance, and the
+//! generation of its files. The instance `HOLDER` has one cell `change.NAME.HOLDER.EPOCH`, the epoch as 16 lowercase
+//! hexadecimal digits, which is stored as the root cell is. Its lock is `change.NAME.HOLDER`, or with a random name
+//! `change.NAME._SLOT`, a decimal number. Items of its files are described in [`crate::change_log`].
+//!
 //! # Segment
 //!
 //! A file of frames, back to back from offset 0, then zeros. The first frame is a `header`. Every frame starts and ends
@@ -77,6 +84,7 @@
 //! What it does not do: decide what to believe. That is `record_log::recovery`.
 
 pub mod frame;
+pub mod instance;
 pub mod names;
 pub mod root;
 pub mod segment;
@@ -91,10 +99,18 @@ pub const SECTOR: u64 = 512;
 pub const VERSION: u8 = 1;
 /// Most bytes in one item.
 pub const MAX_ITEM: u64 = 16 << 20;
+/// Most bytes in a key.
+pub const MAX_KEY: u64 = 64 << 10;
+/// Most bytes in a version.
+pub const MAX_VERSION: u64 = 4 << 10;
+/// Most bytes in a cursor.
+pub const MAX_CURSOR: u64 = 4 << 10;
 /// Most bytes of items in one batch.
 pub const MAX_BATCH: u64 = 64 << 20;
 /// Most items in one batch.
 pub const MAX_COUNT: u64 = 1 << 20;
+/// Most items in one frame: a batch, and one item of the log's own.
+pub const MAX_ITEMS: u64 = MAX_COUNT + 1;
 /// Most bytes in the payload of a frame with items.
 pub const MAX_PAYLOAD: u64 = MAX_BATCH + 12 * MAX_COUNT;
 /// Most bytes in a structured payload.

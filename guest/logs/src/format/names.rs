@@ -19,6 +19,33 @@ pub fn root(name: &str) -> String {
     format!("{ROOT_PREFIX}{name}")
 }
 
+/// Start of the names of the cells of all instances of a change log.
+pub fn instances(name: &str) -> String {
+    format!("change.{name}.")
+}
+
+/// Cell of one instance of a change log: an epoch under a name.
+pub fn instance(name: &str, instance: &str, epoch: u64) -> String {
+    format!("change.{name}.{instance}.{epoch:016x}")
+}
+
+/// Name and epoch of the instance of this log that a cell belongs to; none if it is not one.
+pub fn parse_instance<'a>(name: &str, cell: &'a str) -> Option<(&'a str, u64)> {
+    let (holder, epoch) = cell.strip_prefix(&instances(name))?.split_once('.')?;
+    let epoch = u64::from_str_radix(epoch, 16).ok()?;
+    (is_log_name(holder) && instance(name, holder, epoch) == cell).then_some((holder, epoch))
+}
+
+/// Lock of an instance of a change log that has a name of its own.
+pub fn instance_lock(name: &str, instance: &str) -> String {
+    format!("change.{name}.{instance}")
+}
+
+/// Lock of an instance of a change log with a random name: the first of these that is free.
+pub fn slot_lock(name: &str, slot: u32) -> String {
+    format!("change.{name}._{slot}")
+}
+
 /// Start of the names of all files of logs of this name.
 pub fn prefix(name: &str) -> String {
     format!("{name}.")
@@ -83,6 +110,25 @@ mod tests {
         ] {
             assert_eq!(FileName::parse(&bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn cells_of_instances_are_told_apart() {
+        let longest = instance(&"x".repeat(64), &"y".repeat(64), u64::MAX);
+        assert!(longest.len() <= 200, "{}", longest.len());
+        assert_eq!(parse_instance("a", &instance("a", "b-1", 10)), Some(("b-1", 10)));
+        for bad in [
+            "change.a.b.a",
+            "change.a.b.000000000000000A",
+            "change.b.b.000000000000000a",
+            "change.a..000000000000000a",
+            "change.a.B.000000000000000a",
+            "change.a.000000000000000a",
+            "change.a.b.000000000000000a.0",
+        ] {
+            assert_eq!(parse_instance("a", bad), None, "{bad}");
+        }
+        assert!(!is_log_name(slot_lock("a", 3).rsplit('.').next().unwrap()), "no name of an instance");
     }
 
     #[test]

@@ -74,32 +74,42 @@ fn check(name: &str, bytes: &[u8]) -> [u8; 8] {
     hash.digest().to_le_bytes()
 }
 
+/// The value of the cell of this name that says this: version, postcard, check.
+pub(super) fn seal<T: Serialize>(cell: &str, what: &T) -> Vec<u8> {
+    let mut bytes = alloc::vec![VERSION];
+    // Cannot fail: the output grows, and the structures have no sequences of unknown length.
+    bytes.extend(postcard::to_allocvec(what).unwrap_or_default());
+    let sum = check(cell, &bytes);
+    bytes.extend_from_slice(&sum);
+    bytes
+}
+
+/// What the value of the cell of this name says.
+pub(super) fn unseal<'a, T: Deserialize<'a>>(cell: &str, value: &'a [u8]) -> Result<T, RootError> {
+    let split = value.len().checked_sub(8).ok_or(RootError::Damaged)?;
+    let (bytes, sum) = value.split_at(split);
+    if sum != check(cell, bytes) {
+        return Err(RootError::Damaged);
+    }
+    match bytes.split_first() {
+        Some((&VERSION, rest)) => match postcard::take_from_bytes(rest) {
+            Ok((what, [])) => Ok(what),
+            _ => Err(RootError::Damaged),
+        },
+        Some((&version, _)) => Err(RootError::Version(version)),
+        None => Err(RootError::Damaged),
+    }
+}
+
 impl Root {
     /// The value of the cell of this name.
     pub fn encode(&self, cell: &str) -> Vec<u8> {
-        let mut bytes = alloc::vec![VERSION];
-        // Cannot fail: the output grows, and the structure has no lengths to refuse.
-        bytes.extend(postcard::to_allocvec(self).unwrap_or_default());
-        let sum = check(cell, &bytes);
-        bytes.extend_from_slice(&sum);
-        bytes
+        seal(cell, self)
     }
 
     /// What the value of the cell of this name says.
     pub fn decode(cell: &str, value: &[u8]) -> Result<Root, RootError> {
-        let split = value.len().checked_sub(8).ok_or(RootError::Damaged)?;
-        let (bytes, sum) = value.split_at(split);
-        if sum != check(cell, bytes) {
-            return Err(RootError::Damaged);
-        }
-        match bytes.split_first() {
-            Some((&VERSION, rest)) => match postcard::take_from_bytes(rest) {
-                Ok((root, [])) => Ok(root),
-                _ => Err(RootError::Damaged),
-            },
-            Some((&version, _)) => Err(RootError::Version(version)),
-            None => Err(RootError::Damaged),
-        }
+        unseal(cell, value)
     }
 }
 

@@ -134,6 +134,12 @@ impl SegmentHeader {
         encode(self)
     }
 
+    /// Where a segment with this payload of its header says that it belongs.
+    pub fn place_of(payload: &[u8]) -> Option<Place> {
+        let SegmentHeader { id, generation, segment, .. } = decode_whole(payload)?;
+        Some(Place { log: id, generation, segment })
+    }
+
     /// The header in this payload of a frame at this place.
     pub fn decode(payload: &[u8], place: Place) -> Option<SegmentHeader> {
         let header: SegmentHeader = decode_whole(payload)?;

@@ -13,7 +13,9 @@ impl<H: Host> RaftLog<H> {
     /// One entry.
     pub fn entry(&mut self, index: u64) -> Result<Option<Entry>> {
         let mut found = self.read(index, index, Limits { count: 1, bytes: u32::MAX }, Lane::Point)?;
-        let (Some(&index), Some(&term)) = (found.indexes.first(), found.terms.first()) else { return Ok(None) };
+        let (Some(&index), Some(&term)) = (found.indexes.first(), found.terms.first()) else {
+            return Ok(None);
+        };
         Ok(Some(Entry { id: LogId { term, index }, payload: core::mem::take(&mut found.bytes) }))
     }
 
@@ -34,7 +36,11 @@ impl<H: Host> RaftLog<H> {
     pub fn first_index(&mut self) -> Result<Option<u64>> {
         self.log.check_open()?;
         let Bounds { start, end } = self.bounds();
-        if self.log.view().gaps { self.log.first_from(start, end) } else { Ok((start < end).then_some(start)) }
+        if self.log.view().gaps {
+            self.log.first_from(start, end)
+        } else {
+            Ok((start < end).then_some(start))
+        }
     }
 
     /// The highest index of an entry or of the purge boundary.
@@ -73,7 +79,7 @@ impl<H: Host> RaftLog<H> {
                 Ok(next) if next > from => from = next,
                 Ok(_) => break, // no more fit
                 Err(Error::Damaged(_)) if had > 0 => break,
-                Err(Error::Damaged(damage)) => return Err(self.overtaken(from, damage)),
+                Err(Error::Damaged(damage)) => return Err(self.log.overtaken(from, damage)),
                 Err(error) => return Err(error),
             }
         }
@@ -87,17 +93,6 @@ impl<H: Host> RaftLog<H> {
         }
         take_terms(&mut entries)?;
         Ok(entries)
-    }
-
-    /// What to answer for damage at this index: a reader without a lock may have been overtaken by a purge.
-    fn overtaken(&self, index: u64, damage: Damage) -> Error {
-        if self.log.check_writable().is_err()
-            && let Ok(boundary) = self.log.boundary_now()
-            && index < boundary
-        {
-            return Error::Pruned(Bounds { start: boundary, end: self.log.view().next().max(boundary) });
-        }
-        Error::Damaged(damage)
     }
 }
 

@@ -3,18 +3,18 @@
 //! The root cell is the commit point: a log is there from the swap to `live` to the swap to `destroying`. Files of a log
 //! that is being created or destroyed are removed before its cell is; files without a cell are damage.
 
-use super::failed;
+use super::{failed, side_cells};
 use crate::error::{Damage, Error, Limit, Result};
 use crate::format::frame::Place;
 use crate::format::names::{self, FileName};
-use crate::format::root::{Root, RootError, State};
+use crate::format::root::{Kind, Root, RootError, State};
 use crate::storage::{Cell, Host, StorageError, Swap};
 use alloc::{collections::BTreeSet, format, string::String, vec::Vec};
 
-const PAGE: u32 = 1000;
+pub(super) const PAGE: u32 = 1000;
 
 /// An error unless this is a name for a log.
-pub(super) fn check_name(name: &str) -> Result<()> {
+pub(crate) fn check_name(name: &str) -> Result<()> {
     if name.len() > names::MAX_NAME {
         let (allowed, got) = (names::MAX_NAME as u64, name.len() as u64);
         return Err(Error::TooLarge { what: Limit::Name, allowed, got });
@@ -76,8 +76,55 @@ pub(super) fn swap_root<H: Host>(
     }
 }
 
+/// How a change of the root cell failed.
+#[derive(Debug)]
+pub(super) enum Turn {
+    /// Nothing was changed.
+    Unchanged(Error),
+    /// Nobody knows.
+    Unknown(Error),
+}
+
+impl Turn {
+    pub(super) fn error(self) -> Error {
+        match self {
+            Turn::Unchanged(error) | Turn::Unknown(error) => error,
+        }
+    }
+}
+
+/// Swaps the root cell from what it was to what it is to be; after an error it looks what became of it.
+pub(super) fn turn_root<H: Host>(
+    host: &H,
+    name: &str,
+    from: &Rooted,
+    to: &Root,
+) -> core::result::Result<(), Turn> {
+    let Err(error) = swap_root(host, name, Some(from.version), Some(to)) else { return Ok(()) };
+    match read_root(host, name) {
+        Ok(Some(is)) if is.root == *to => Ok(()),
+        Ok(Some(is)) if is.root == from.root && is.version == from.version => Err(Turn::Unchanged(error)),
+        _ => Err(Turn::Unknown(error)),
+    }
+}
+
+/// Removes the files of some generations of a log.
+pub(super) fn remove_generations<H: Host>(
+    host: &H,
+    name: &str,
+    id: u128,
+    gone: impl Fn(u64) -> bool,
+) -> Result<()> {
+    for text in file_names(host, name)? {
+        if FileName::parse(&text).is_some_and(|file| file.id == id && gone(file.generation)) {
+            remove_file(host, &text)?;
+        }
+    }
+    Ok(())
+}
+
 /// Names in pages, checked: each page ascends and belongs to the prefix, so that a wrong answer cannot loop.
-fn pages(
+pub(super) fn pages(
     prefix: &str,
     mut next: impl FnMut(Option<&str>) -> core::result::Result<Vec<String>, StorageError>,
 ) -> Result<Vec<String>> {
@@ -113,6 +160,8 @@ pub(crate) fn logs<H: Host>(host: &H) -> Result<Vec<String>> {
 pub(crate) struct Files {
     /// Segment numbers of the log itself, ascending.
     pub(crate) segments: Vec<u64>,
+    /// Files of other generations of the log: an interrupted compaction left them behind.
+    pub(crate) leftovers: Vec<String>,
     /// Everything else that bears the log's name.
     pub(crate) strays: Vec<String>,
 }
@@ -132,6 +181,7 @@ impl Files {
                 Some(file) if file.id == id && file.generation == generation => {
                     files.segments.push(file.segment)
                 }
+                Some(file) if file.id == id => files.leftovers.push(text),
                 _ => files.strays.push(text),
             }
         }
@@ -147,11 +197,31 @@ pub(super) fn remove_file<H: Host>(host: &H, name: &str) -> Result<()> {
     }
 }
 
-/// Removes the files of a log that is not live, then its cell. The caller holds the lock.
-fn sweep<H: Host>(host: &H, name: &str, rooted: &Rooted) -> Result<()> {
+/// Removes a cell, whatever it says.
+fn remove_cell<H: Host>(host: &H, cell: &str) -> Result<()> {
+    const ATTEMPTS: u32 = 10;
+    for _ in 0..ATTEMPTS {
+        let found = host.read_cell(cell).map_err(|e| failed("reading cell", cell, e))?;
+        let Some(found) = found else { return Ok(()) };
+        match host.swap_cell(cell, Some(found.version), None) {
+            Ok(Swap::Swapped(_)) => return Ok(()),
+            Ok(Swap::Stale(_)) => {}
+            Err(e) => return Err(failed("removing cell", cell, e)),
+        }
+    }
+    Err(Error::Storage(format!("removing cell {cell}: it keeps changing")))
+}
+
+/// Removes the files of a log that is not live, then its cells. The caller holds the lock.
+pub(super) fn sweep<H: Host>(host: &H, name: &str, rooted: &Rooted) -> Result<()> {
     for text in file_names(host, name)? {
         if FileName::parse(&text).is_some_and(|file| file.id == rooted.root.id) {
             remove_file(host, &text)?;
+        }
+    }
+    if rooted.root.kind == Kind::ChangeLog {
+        for cell in side_cells(host, name)? {
+            remove_cell(host, &cell)?;
         }
     }
     swap_root(host, name, Some(rooted.version), None).map(drop)
@@ -194,9 +264,20 @@ pub(super) fn lock<H: Host>(host: &H, name: &str, wait_ms: u32) -> Result<H::Loc
 }
 
 /// Removes a log of this kind. See `destroy` in WIT.
-pub(crate) fn destroy<H: Host>(host: &H, name: &str, kind: crate::format::root::Kind) -> Result<()> {
+pub(crate) fn destroy<H: Host>(host: &H, name: &str, kind: Kind) -> Result<()> {
+    destroy_unless(host, name, kind, 0, || Ok(()))
+}
+
+/// The same; a live log only if `check` allows it, and what that returns is kept until the log is gone.
+pub(crate) fn destroy_unless<H: Host, T>(
+    host: &H,
+    name: &str,
+    kind: Kind,
+    wait_ms: u32,
+    check: impl FnOnce() -> Result<T>,
+) -> Result<()> {
     check_name(name)?;
-    let _lock = lock(host, name, 0)?;
+    let _lock = lock(host, name, wait_ms)?;
     let Some(rooted) = read_root(host, name)? else {
         return settle(host, name).and(Err(Error::NotFound));
     };
@@ -210,9 +291,19 @@ pub(crate) fn destroy<H: Host>(host: &H, name: &str, kind: crate::format::root::
     if rooted.root.state == State::Destroying {
         return sweep(host, name, &rooted);
     }
+    let _kept = check()?;
     let root = Root { state: State::Destroying, ..rooted.root };
     let version = swap_root(host, name, Some(rooted.version), Some(&root))?;
     sweep(host, name, &Rooted { root, version })
+}
+
+/// How long the lock of a log is waited for that is held for short steps only, in milliseconds.
+pub(crate) const ROOT_WAIT_MS: u32 = 10_000;
+
+/// Takes the lock of a log that is used by many at a time: it is held for creation, opening and destruction only.
+pub(crate) fn lock_root<H: Host>(host: &H, name: &str) -> Result<H::Lock> {
+    check_name(name)?;
+    lock(host, name, ROOT_WAIT_MS)
 }
 
 /// The place of a log's segment.

@@ -33,7 +33,7 @@ fn holds(bounds: Bounds, position: u64) -> bool {
 
 impl<H: Host, V: View> RecordLog<H, V> {
     /// The index of a segment.
-    fn index_of(&mut self, segment: u64) -> Result<&Index> {
+    pub(super) fn index_of(&mut self, segment: u64) -> Result<&Index> {
         if segment == self.place.segment { Ok(&self.history.index) } else { Ok(&self.sealed(segment)?.index) }
     }
 
@@ -166,24 +166,5 @@ impl<H: Host, V: View> RecordLog<H, V> {
             }
         }
         Ok(self.place.segment)
-    }
-
-    /// The older segments of which every run lies in positions that are `covered`.
-    pub(crate) fn covered(&mut self, covered: &dyn Fn(Bounds) -> bool) -> Result<Vec<u64>> {
-        let mut found = Vec::new();
-        for number in self.older.clone() {
-            match self.sealed(number) {
-                Ok(sealed) => {
-                    let Index { runs, lost, .. } = &sealed.index;
-                    let mut all = runs.iter().map(|run| Bounds { start: run.first, end: run.end() });
-                    if lost.is_empty() && all.all(covered) {
-                        found.push(number);
-                    }
-                }
-                Err(Error::Damaged(_)) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(found)
     }
 }

@@ -10,18 +10,25 @@
 //! * `durable` never runs ahead of a sync that succeeded; frames promise no more than it;
 //! * after a failed write or sync nothing more is written: every call answers `closed`.
 
+mod archive;
+mod beside;
+mod dead;
 mod frames;
+mod generation;
 mod history;
 mod index;
 mod items;
 mod life;
+mod live;
 mod locate;
 mod open;
+mod part;
 mod read;
 mod recovery;
 mod repair;
 mod salvage;
 mod scan;
+mod shared;
 #[cfg(test)]
 mod sparse;
 mod survey;
@@ -33,14 +40,16 @@ mod window;
 mod write;
 
 pub(crate) use frames::FrameList;
-pub(crate) use life::{destroy, logs, root_of};
+pub(crate) use generation::Unborn;
+pub(crate) use life::{ROOT_WAIT_MS, check_name, destroy, destroy_unless, lock_root, logs, root_of};
 pub(crate) use open::{Create, Request};
+pub(crate) use part::{lock, next_generation, parts, remove_part, side_cells};
 pub(crate) use read::Lane;
 pub(crate) use sync::Ticket;
-pub(crate) use window::room;
+pub(crate) use window::{exhausted, room};
 pub(crate) use write::NewFrame;
 
-use crate::error::{Damage, Error, Result};
+use crate::error::{Bounds, Damage, Error, Result};
 use crate::format::frame::{FrameHeader, Place, Promise};
 use crate::format::names::FileName;
 use crate::format::root;
@@ -51,6 +60,7 @@ use alloc::{format, string::String, vec::Vec};
 use history::History;
 use index::Lost;
 use read::{Cursor, Sealed};
+use shared::Shared;
 use window::Window;
 
 /// What a log makes of its frames: a small state, changed by each of them, saved in checkpoints.
@@ -87,6 +97,12 @@ pub(crate) trait View: Clone {
     fn counts(&self) -> bool {
         true
     }
+    /// The parts of these bounds whose items can be read, if they are there.
+    fn kept(&self, bounds: Bounds) -> Vec<Bounds> {
+        let Bounds { start, end } = bounds;
+        let start = start.max(self.boundary());
+        (start < end).then_some(Bounds { start, end }).into_iter().collect()
+    }
     /// The lowest position that can be read.
     fn oldest(&self) -> Option<u64> {
         (self.boundary() < self.next()).then(|| self.boundary())
@@ -95,8 +111,11 @@ pub(crate) trait View: Clone {
 
 /// What only a writer has.
 struct Writer<H: Host> {
-    /// Held until the log is closed.
-    _lock: H::Lock,
+    /// Held until the log is closed; in shared mode while a call writes; none in a log that is to succeed another one,
+    /// which holds it.
+    lock: Option<H::Lock>,
+    /// What only shared mode needs.
+    shared: Option<Shared>,
     epoch: u64,
     /// The next frame starts the epoch.
     epoch_starts: bool,
@@ -162,7 +181,7 @@ fn place_name(name: &str, place: Place) -> String {
 }
 
 /// The error for a failed call other than a read.
-fn failed(what: &str, name: &str, error: StorageError) -> Error {
+pub(crate) fn failed(what: &str, name: &str, error: StorageError) -> Error {
     match error {
         StorageError::OutOfSpace => Error::OutOfSpace,
         StorageError::Locked => Error::Locked,

@@ -12,7 +12,7 @@ use super::scan::{Bad, Scanner};
 use super::survey::{Survey, promised};
 use super::window::{file_size, read_failed};
 use super::write::SegmentFile;
-use super::{RecordLog, View, Waiting, Writer, place_name};
+use super::{RecordLog, Unborn, View, Waiting, Writer, place_name};
 use crate::error::{Damage, Error, Result, Token};
 use crate::format::frame::{Kind, Place};
 use crate::format::root::{Root, State};
@@ -61,9 +61,21 @@ pub(super) fn damaged(file: &str, offset: u64, what: &str) -> Error {
 impl<H: Host, V: View> RecordLog<H, V> {
     /// Opens, creates or recovers a log.
     pub(crate) fn open(host: H, name: &str, request: &Request<'_, V>) -> Result<Self> {
+        Self::open_examined(host, name, request, &mut |_| Ok(()))
+    }
+
+    /// The same; `examine` reads the log before anything is changed, and may refuse it.
+    pub(crate) fn open_examined(
+        host: H,
+        name: &str,
+        request: &Request<'_, V>,
+        examine: &mut dyn FnMut(&mut Self) -> Result<()>,
+    ) -> Result<Self> {
         life::check_name(name)?;
         if request.mode == Mode::ReadOnly {
-            return Self::open_read_only(host, name, request);
+            let mut log = Self::open_read_only(host, name, request)?;
+            examine(&mut log)?;
+            return Ok(log);
         }
         let lock = life::lock(&host, name, request.lock_wait_ms)?;
         let live = life::settle(&host, name)?;
@@ -78,27 +90,42 @@ impl<H: Host, V: View> RecordLog<H, V> {
             let mut log = Self::assemble(host, name, newest, &files)?;
             log.check_token(request.expect)?;
             (request.accept)(&log.history.header, log.view())?;
+            examine(&mut log)?;
             log.repair(lock, repair, &files)?;
             return Ok(log);
         }
         if request.expect.is_some() {
             return Err(Error::NotFound); // a new log has no history
         }
-        Self::create(host, name, lock, &request.create)
+        let (log, unborn) = Self::begin(host, name, lock, &request.create)?;
+        unborn.commit(&log.host, name)?;
+        Ok(log)
     }
 
-    fn create(host: H, name: &str, lock: H::Lock, create: &Create<V>) -> Result<Self> {
+    /// Begins a log that is not there before it is committed.
+    pub(super) fn begin(host: H, name: &str, lock: H::Lock, create: &Create<V>) -> Result<(Self, Unborn)> {
         let id = u128::from(host.draw()) << 64 | u128::from(host.draw());
         let root = Root { state: State::Creating, kind: V::KIND, id, generation: 0 };
         let version = life::begin(&host, name, &root)?;
-        let place = life::place(&root, 1);
+        let log = Self::first(host, name, life::place(&root, 1), lock, create)?;
+        Ok((log, Unborn { root, version }))
+    }
+
+    /// A new log with its first file. Who holds `lock` is the only one to write to it.
+    pub(super) fn first(
+        host: H,
+        name: &str,
+        place: Place,
+        lock: H::Lock,
+        create: &Create<V>,
+    ) -> Result<Self> {
         let epoch = host.draw();
-        let new = SegmentFile::first(&host, name, place, epoch, create)?;
-        life::commit(&host, name, version, &root)?;
+        let new = SegmentFile::first(&host, name, place, epoch, create, (0, place.log))?;
         let durable = new.history.tip.address();
         let mut log = Self::bare(host, name, new.history, new.file, new.name);
         log.writer = Some(Writer {
-            _lock: lock,
+            lock: Some(lock),
+            shared: None,
             epoch,
             epoch_starts: false,
             durable,
@@ -111,7 +138,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
     }
 
     /// A log of which only the newest segment is known, for reading.
-    fn bare(host: H, name: &str, history: History<V>, file: H::File, file_name: String) -> Self {
+    pub(super) fn bare(host: H, name: &str, history: History<V>, file: H::File, file_name: String) -> Self {
         RecordLog {
             host,
             name: name.into(),

@@ -11,7 +11,7 @@ use super::survey::{After, Survey};
 use super::window::{exhausted, file_size, read_failed};
 use super::{RecordLog, View};
 use crate::error::{Damage, Error, Result};
-use crate::format::frame::Place;
+use crate::format::frame::{Kind, NONE, Place};
 use crate::format::segment::Run;
 use crate::storage::{File, Host, StorageError};
 use alloc::{string::String, vec::Vec};
@@ -179,19 +179,6 @@ impl<H: Host, V: View> RecordLog<H, V> {
         Ok(history.map(after))
     }
 
-    /// The boundary as of now, in a log that another process may be writing.
-    pub(crate) fn boundary_now(&self) -> Result<u64> {
-        let request = super::Request {
-            mode: crate::types::Mode::ReadOnly,
-            expect: None,
-            lock_wait_ms: 0,
-            create: super::Create { segment_bytes: 0, options: Vec::new(), view: self.history.view.clone() },
-            accept: &|_, _| Ok(()),
-        };
-        let log = RecordLog::<H, V>::open(self.host.clone(), &self.name, &request)?;
-        Ok(log.view().boundary())
-    }
-
     fn with_source<R>(
         &mut self,
         segment: u64,
@@ -313,6 +300,24 @@ impl<H: Host, V: View> RecordLog<H, V> {
     #[allow(clippy::too_many_arguments)] // what is asked, how much of it, and where it goes
     pub(crate) fn read_sparse(
         &mut self,
+        from: u64,
+        below: u64,
+        count: u64,
+        most: u64,
+        lane: Lane,
+        ids: &mut Vec<u64>,
+        ends: &mut Vec<u32>,
+        bytes: &mut Vec<u8>,
+    ) -> Result<u64> {
+        self.read_as_of(u64::MAX, from, below, count, most, lane, ids, ends, bytes)
+    }
+
+    /// The same without what stands in `put` frames behind frame number `last`. In a log whose frames supersede nothing,
+    /// below the next position of that time, this is what there was then.
+    #[allow(clippy::too_many_arguments)] // as above
+    pub(crate) fn read_as_of(
+        &mut self,
+        last: u64,
         mut from: u64,
         below: u64,
         count: u64,
@@ -334,7 +339,12 @@ impl<H: Host, V: View> RecordLog<H, V> {
                     continue;
                 }
             };
-            let (items, end) = (&cursor.items, cursor.end().min(below));
+            let (items, end, start) = (&cursor.items, cursor.end().min(below), cursor.run.first);
+            if items.header.kind == Kind::Put && items.header.number > last {
+                from = end;
+                self.cursor = Some(cursor);
+                continue;
+            }
             let outcome = self.with_source(items.segment, lane, |source| {
                 let first = match items.number_of(source, from)? {
                     Ok(first) => first,
@@ -349,7 +359,12 @@ impl<H: Host, V: View> RecordLog<H, V> {
                 }
                 let n = match items.read(source, first, last - first, most, ends, bytes)? {
                     Ok(n) => n,
-                    Err(bad) => return Err(Error::Damaged(stretch(items, source, first, end, bad)?)),
+                    Err(bad) => {
+                        let damage = stretch(items, source, first, end, bad)?;
+                        // What the frame held before that was superseded.
+                        let lowest = damage.lowest.map(|lowest| lowest.max(start));
+                        return Err(Error::Damaged(Damage { lowest, ..damage }));
+                    }
                 };
                 match items.positions(source, first..first + n)? {
                     Ok(positions) => Ok(Some(positions)),
@@ -489,6 +504,24 @@ enum Walked {
     Absent(u64),
 }
 
+/// The frame that was read last.
+pub(crate) struct LastFrame {
+    pub(crate) file: String,
+    pub(crate) offset: u64,
+    /// Its first position, and the one behind its last.
+    pub(crate) first: u64,
+    pub(crate) end: u64,
+}
+
+impl<H: Host, V: View> RecordLog<H, V> {
+    /// The frame that was read last, if the next read may go on in it.
+    pub(crate) fn last_frame(&self) -> Option<LastFrame> {
+        let items = &self.cursor.as_ref()?.items;
+        let file = self.segment_name(items.segment);
+        Some(LastFrame { file, offset: items.offset, first: items.header.first, end: items.header.end })
+    }
+}
+
 /// Walks the frames of a run from this address, whose first position is `next`, to the one that holds `position`.
 fn walk<F: File>(
     source: &mut Source<'_, F>,
@@ -510,14 +543,18 @@ fn walk<F: File>(
             offset += crate::format::ALIGN;
             continue;
         };
+        if offset != run.offset && header.supersedes() != NONE {
+            break; // a run ends where something is superseded
+        }
         let holds_items = header.kind.has_items() && header.count > 0 && header.end > run.first;
         if holds_items {
             if position < header.first {
+                let behind = header.first.min(run.end());
                 if gap.is_none() && !dense {
-                    return Ok(Walked::Absent(header.first));
+                    return Ok(Walked::Absent(behind));
                 }
                 let at = gap.unwrap_or(offset);
-                return Err(damage(source, at, next, header.first, "the header of a frame is damaged"));
+                return Err(damage(source, at, next, behind, "the header of a frame is damaged"));
             }
             gap = None;
             if position < header.end {

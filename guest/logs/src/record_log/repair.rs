@@ -31,7 +31,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
         // What the last frame promises was durable before it was written; the rest, itself included, may be in memory
         // only.
         let promised = if tip.promise.segment == place.segment { tip.promise.offset } else { 0 };
-        self.write_again(promised, tip.offset)?;
+        self.write_again(self.file()?, promised, tip.offset)?;
         self.file()?.sync().map_err(|e| failed("syncing", &file_name, e))?;
         if let Some(spare) = repair.spare {
             self.empty(spare)?;
@@ -42,10 +42,14 @@ impl<H: Host, V: View> RecordLog<H, V> {
                 life::remove_file(&self.host, &self.segment_name(number))?;
             }
         }
+        for leftover in &files.leftovers {
+            life::remove_file(&self.host, leftover)?;
+        }
         let dying = self.dead_by_rewind()?;
         self.older.retain(|n| !dying.contains(n));
         self.writer = Some(Writer {
-            _lock: lock,
+            lock: Some(lock),
+            shared: None,
             epoch: self.host.draw(),
             epoch_starts: true,
             durable: tip.address(),
@@ -57,8 +61,8 @@ impl<H: Host, V: View> RecordLog<H, V> {
     }
 
     /// Writes verified frames again in place: the same bytes.
-    fn write_again(&mut self, from: u64, to: u64) -> Result<()> {
-        let (file, name) = (self.file()?, &self.file_name);
+    pub(super) fn write_again(&self, file: &H::File, from: u64, to: u64) -> Result<()> {
+        let name = &self.file_name;
         let mut scanner = Scanner::new(file, name, self.place, to);
         let (mut start, mut bytes) = (from, Vec::new());
         let mut offset = from;

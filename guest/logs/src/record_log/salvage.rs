@@ -9,7 +9,7 @@ use super::scan::Scanner;
 use super::survey::Survey;
 use super::window::{file_size, read_failed};
 use super::{RecordLog, View, place_name, read};
-use crate::error::{Bounds, Damage, Error, Result};
+use crate::error::{Bounds, Damage, Error, Result, Token};
 use crate::format::frame::Kind;
 use crate::format::names::{self, FileName};
 use crate::format::root::{Root, State};
@@ -35,18 +35,24 @@ impl<H: Host, V: View> RecordLog<H, V> {
         if root.kind != V::KIND {
             return Err(Error::OtherKind(root.kind.name().into()));
         }
-        let mut log = match Self::newest(&host, name, &root, request.expect) {
+        let mut log = Self::read_only_at(host, name, &root, request.expect)?;
+        log.damage.extend(root_damage);
+        Ok(log)
+    }
+
+    /// The log with this root, whatever its cell says.
+    pub(super) fn read_only_at(host: H, name: &str, root: &Root, expect: Option<Token>) -> Result<Self> {
+        let mut log = match Self::newest(&host, name, root, expect) {
             Ok((newest, files, _)) => Self::assemble(host.clone(), name, newest, &files),
             Err(error) => Err(error),
         };
         if let Err(Error::Damaged(damage)) = &log {
-            log = Self::salvage(host, name, &root, damage.clone());
+            log = Self::salvage(host, name, root, damage.clone());
         }
         let mut log = log?;
-        log.check_token(request.expect)?;
+        log.check_token(expect)?;
         let dead = log.dead_by_rewind()?;
         log.older.retain(|n| !dead.contains(n));
-        log.damage.extend(root_damage);
         let size = log.next();
         log.damage = log.damage.drain(..).map(|damage| damage.within(size)).collect();
         Ok(log)

@@ -83,7 +83,14 @@ impl<'a, F: File> Scanner<'a, F> {
     pub(super) fn without_fill(file: &'a F, name: &'a str, place: Place) -> Result<Self> {
         let size = file_size(file, name)?;
         let mut scanner = Scanner::new(file, name, place, size);
-        scanner.size = scanner.end_of_data(0)?;
+        scanner.size = match scanner.end_of_data(0) {
+            // A writer may have cut the fill in between.
+            Err(_) if file_size(file, name)? < size => {
+                scanner.size = file_size(file, name)?;
+                scanner.end_of_data(0)?
+            }
+            end => end?,
+        };
         Ok(scanner)
     }
 
@@ -122,6 +129,11 @@ impl<'a, F: File> Scanner<'a, F> {
     /// Whether everything from `offset` on is zeros.
     pub(super) fn zeros_from(&mut self, offset: u64) -> Result<bool> {
         Ok(offset >= self.size || self.end_of_data(offset)? <= offset)
+    }
+
+    /// Whether the `len` bytes from `offset` on, or as many as the file has, are zeros.
+    pub(super) fn is_nothing(&mut self, offset: u64, len: usize) -> Result<bool> {
+        Ok(self.get(offset, len)?.iter().all(|byte| *byte == 0))
     }
 
     /// The header at this address.

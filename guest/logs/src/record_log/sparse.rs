@@ -2,6 +2,7 @@
 //! map.
 
 use super::*;
+use crate::error::Bounds;
 use crate::storage::{Cell, Clock, File, PendingSync, Random, Storage, Swap};
 use crate::types::Mode;
 use alloc::rc::Rc;
@@ -277,8 +278,12 @@ fn frames_with_gaps_overwriting_and_truncation_read_as_a_map_does() {
         assert_eq!(contents(&mut open(&host, Mode::ReadOnly), 0, next, 1000), all);
         let live: Vec<_> = all.iter().map(|(id, _)| *id).collect();
         let mut log = open(&host, Mode::Open);
-        let dead =
-            log.covered(&|bounds| !live.iter().any(|id| bounds.start <= *id && *id < bounds.end)).unwrap();
+        let dead = log
+            .dead(u64::MAX, &|bounds| {
+                let inside = live.iter().filter(|id| bounds.start <= **id && **id < bounds.end);
+                inside.map(|id| Bounds { start: *id, end: id + 1 }).collect()
+            })
+            .unwrap();
         let count = dead.len();
         log.write_meta_without(Vec::new(), dead).unwrap();
         if next > 0 {

@@ -275,18 +275,19 @@ impl<V: View> Survey<V> {
         bridged: bool,
     ) {
         let Some(history) = self.history.as_mut() else { return };
-        if self.blank
+        let follows = bridged || history.follows(header);
+        if core::mem::take(&mut self.blind) && follows {
+            history.view.skip_to(header.before);
+        }
+        if (self.blank || follows)
             && header.kind.has_index()
             && let Some(body) = payload.and_then(IndexBody::decode)
             && let Some(view) = V::restore(&history.header.options, &body.checkpoint.view)
         {
             (history.view, self.blank) = (view, false);
         }
-        if core::mem::take(&mut self.blind) && history.follows(header) {
-            history.view.skip_to(header.before);
-        }
         self.blind = header.kind == Kind::Meta && payload.is_none();
-        if !bridged && !history.follows(header) {
+        if !follows {
             // Of another history of this log: what stood here is lost, and what stands here is not to be served.
             self.gap = Some(Gap { offset, what: "a frame does not continue the one before" });
         } else if !history.apply(header, offset, payload) {
@@ -305,13 +306,17 @@ impl<V: View> Survey<V> {
     /// Settles what a gap at the end may have cost, and what is missing altogether.
     fn end<F: File>(&mut self, scanner: &mut Scanner<'_, F>) -> Result<Step> {
         let gap = self.gap.take();
-        let Some(history) = self.history.as_ref() else {
+        let Some(history) = self.history.as_mut() else {
             if let Some(gap) = gap {
                 self.report(scanner, gap.offset, Some((0, None)), gap.what);
             }
             return Ok(Step::Done);
         };
         let next = history.view.next();
+        if self.blind {
+            // The last frame changed the view, nobody knows how.
+            history.view.skip_to(next);
+        }
         let missing = self.after.filter(|after| after.number > history.tip.number.saturating_add(1));
         let (offset, what) = match (&gap, missing) {
             (Some(gap), _) => (gap.offset, gap.what),
@@ -354,8 +359,14 @@ impl<V: View> Survey<V> {
                 let lost = (header.count > 0).then_some((header.first, None));
                 self.lose(scanner, header.first, header.end, offset, lost, what);
             }
-            Kind::Meta => self.report(scanner, offset, None, what),
-            _ => self.report(scanner, offset, None, what),
+            kind => {
+                self.report(scanner, offset, None, what);
+                if kind == Kind::Meta
+                    && let Some(history) = self.history.as_mut()
+                {
+                    history.view.skip_to(history.view.next());
+                }
+            }
         }
     }
 }

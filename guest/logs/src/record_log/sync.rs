@@ -27,11 +27,13 @@ impl<H: Host, V: View> RecordLog<H, V> {
     pub(crate) fn sync_frames(&mut self) -> Result<Token> {
         let tip = self.history.tip.address();
         if self.writer()?.durable != tip {
+            self.renew()?;
             if let Err(error) = self.file()?.sync() {
                 return self.broken("syncing", error);
             }
             self.end_syncs(u64::MAX, true)?;
             self.writer()?.durable = tip;
+            self.proven();
         }
         Ok(self.token())
     }

@@ -23,7 +23,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
         }
     }
 
-    /// The chain value of a frame, if its segment is retained.
+    /// The chain value of a frame, if its segment is retained, or if it is the last one before those that are.
     fn chain_at(&mut self, number: u64) -> Result<Option<u128>> {
         if number >= self.history.index.first_number {
             let run = self.history.index.runs.iter().rfind(|r| r.number <= number);
@@ -39,7 +39,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
             if self.sealed(segment)?.index.first_number <= number { low = middle + 1 } else { high = middle }
         }
         let Some(segment) = low.checked_sub(1).and_then(|at| self.older.get(at)).copied() else {
-            return Ok(None);
+            return self.chain_before(number);
         };
         let place = Place { segment, ..self.place };
         let sealed = self.sealed(segment)?;
@@ -48,6 +48,24 @@ impl<H: Host, V: View> RecordLog<H, V> {
         let size = file_size(&sealed.file, &sealed.name)?;
         find(Scanner::new(&sealed.file, &sealed.name, place, size), start, number)
     }
+
+    /// The same of a frame before all that are retained.
+    fn chain_before(&mut self, number: u64) -> Result<Option<u128>> {
+        let Some(segment) = self.older.first().copied() else {
+            let size = self.history.tip.offset;
+            return before(Scanner::new(self.file()?, &self.file_name, self.place, size), number);
+        };
+        let place = Place { segment, ..self.place };
+        let sealed = self.sealed(segment)?;
+        let size = file_size(&sealed.file, &sealed.name)?;
+        before(Scanner::new(&sealed.file, &sealed.name, place, size), number)
+    }
+}
+
+/// The chain value that the first frame of a file says the one with this number has, if that is the one before it.
+fn before<F: File>(mut scanner: Scanner<'_, F>, number: u64) -> Result<Option<u128>> {
+    let first = scanner.header_at(0)?.ok();
+    Ok(first.filter(|first| first.number == number + 1).map(|first| first.previous))
 }
 
 /// The chain value of this frame, walking from a frame before it. None if it is in no frame here: then it is in a segment

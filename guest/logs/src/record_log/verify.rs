@@ -9,7 +9,7 @@ use super::scan::Scanner;
 use super::survey::{Step, Survey};
 use super::window::{file_size, read_failed};
 use super::{RecordLog, View, life, read};
-use crate::error::{Damage, Error, Result};
+use crate::error::{Damage, Result};
 use crate::format::frame::{Kind, Place};
 use crate::storage::{Host, StorageError};
 use alloc::{collections::VecDeque, string::String, vec::Vec};
@@ -40,22 +40,26 @@ impl<H: Host, V: View> Verify<H, V> {
     /// Begins to check a log.
     pub(crate) fn new(host: &H, name: &str, request: &Request<'_, V>) -> Result<Self> {
         let log = RecordLog::<H, V>::open(host.clone(), name, request)?;
+        let files = life::Files::list(host, name, log.place.log, log.place.generation)?;
+        let mut verify = Self::of(log)?;
+        if !verify.log.is_gone() {
+            verify.damage.extend(files.strays.iter().map(|file| stray(file)));
+        }
+        Ok(verify)
+    }
+
+    /// Begins to check an open log, whatever other files bear its name.
+    pub(crate) fn of(log: RecordLog<H, V>) -> Result<Self> {
         let mut segments: VecDeque<u64> = log.older.iter().copied().collect();
         segments.push_back(log.place.segment);
         let mut total = 0;
         for number in &segments {
-            if let Ok(file) = host.open(&log.segment_name(*number)) {
-                total += file_size(&file, name)?;
+            if let Ok(file) = log.host.open(&log.segment_name(*number)) {
+                total += file_size(&file, &log.name)?;
             }
         }
         // What the survey of the newest segment will find again is left to it.
-        let mut damage: Vec<Damage> =
-            log.damage.iter().filter(|d| d.file != log.file_name).cloned().collect();
-        let files = life::Files::list(host, name, log.place.log, log.place.generation)?;
-        damage.extend(files.strays.into_iter().map(|file| Damage {
-            what: "a file that does not belong to this log".into(),
-            ..read::missing(&file)
-        }));
+        let damage: Vec<Damage> = log.damage.iter().filter(|d| d.file != log.file_name).cloned().collect();
         Ok(Verify { log, segments, current: None, before: None, damage, checked: 0, total })
     }
 
@@ -84,7 +88,9 @@ impl<H: Host, V: View> Verify<H, V> {
         let file = match self.log.host.open(&name) {
             Ok(file) => file,
             Err(StorageError::NotFound) => {
-                self.damage.push(read::missing(&name));
+                if !self.log.was_removed(number) {
+                    self.damage.push(read::missing(&name));
+                }
                 return Ok(());
             }
             Err(e) => return Err(read_failed(&name, e)),
@@ -148,95 +154,7 @@ impl<H: Host, V: View> Verify<H, V> {
     }
 }
 
-impl<H: Host, V: View> RecordLog<H, V> {
-    /// Sizes of the log's files and the bytes of those with items that can be read, segment by segment, oldest first.
-    pub(crate) fn segment_facts(&mut self) -> Result<Vec<SegmentFacts>> {
-        let mut facts = Vec::new();
-        for number in self.older.clone() {
-            let boundary = self.view().boundary();
-            match self.sealed(number) {
-                Ok(sealed) => {
-                    let bytes = file_size(&sealed.file, &sealed.name)?;
-                    facts.push(SegmentFacts::new(&sealed.name, true, bytes, &sealed.index, boundary));
-                }
-                Err(Error::Damaged(damage)) => {
-                    facts.push(SegmentFacts { file: damage.file, sealed: true, ..SegmentFacts::default() });
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        let bytes = file_size(self.file()?, &self.file_name)?;
-        let boundary = self.view().boundary();
-        facts.push(SegmentFacts::new(&self.file_name, false, bytes, &self.history.index, boundary));
-        // What a later segment superseded is not live in an earlier one.
-        let mut floor = u64::MAX;
-        for fact in facts.iter_mut().rev() {
-            if fact.next > floor {
-                fact.next = floor.max(fact.first);
-            }
-            if fact.first == fact.next {
-                fact.live_bytes = 0;
-            }
-            floor = floor.min(fact.floor);
-        }
-        for (number, fact) in self.older.clone().into_iter().chain([self.place.segment]).zip(&mut facts) {
-            fact.frames = self.count_frames(number)?;
-        }
-        Ok(facts)
-    }
-
-    fn count_frames(&mut self, number: u64) -> Result<u64> {
-        let last = if number == self.place.segment {
-            Some(self.history.tip.number)
-        } else {
-            self.after(number)?.map(|after| after.number.saturating_sub(1))
-        };
-        let first = if number == self.place.segment {
-            self.history.index.first_number
-        } else {
-            match self.sealed(number) {
-                Ok(sealed) => sealed.index.first_number,
-                Err(_) => return Ok(0),
-            }
-        };
-        Ok(last.map_or(0, |last| (last + 1).saturating_sub(first)))
-    }
-
-    /// When the newest segment was begun, in Unix milliseconds.
-    pub(crate) fn begun_ms(&self) -> u64 {
-        self.history.header.begun_ms
-    }
-}
-
-/// What `admin` tells of a segment.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct SegmentFacts {
-    pub(crate) file: String,
-    pub(crate) sealed: bool,
-    pub(crate) bytes: u64,
-    pub(crate) live_bytes: u64,
-    pub(crate) frames: u64,
-    pub(crate) first: u64,
-    pub(crate) next: u64,
-    floor: u64,
-}
-
-impl SegmentFacts {
-    fn new(file: &str, sealed: bool, bytes: u64, index: &super::index::Index, boundary: u64) -> SegmentFacts {
-        let live: Vec<_> = index.runs.iter().filter(|r| r.end() > boundary).collect();
-        let first = live.first().map_or(0, |r| r.first.max(boundary));
-        let next = live.last().map_or(first, |r| r.end());
-        // From run to run; the last one to the end of the file.
-        let live_bytes = (live.iter()).map(|r| index.limit(r).min(bytes).saturating_sub(r.offset)).sum();
-        SegmentFacts {
-            file: file.into(),
-            sealed,
-            bytes,
-            live_bytes,
-            frames: 0,
-            first,
-            next,
-            floor: index.floor,
-        }
-    }
+/// A file that is no part of the log whose name it bears.
+pub(crate) fn stray(file: &str) -> Damage {
+    Damage { what: "a file that does not belong to this log".into(), ..read::missing(file) }
 }

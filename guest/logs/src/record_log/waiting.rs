@@ -124,13 +124,19 @@ impl<H: Host, V: View> RecordLog<H, V> {
     }
 
     /// Number of waiting items with positions in this range.
-    pub(super) fn held_ids(&self, from: u64, below: u64) -> u64 {
+    pub(crate) fn held_ids(&self, from: u64, below: u64) -> u64 {
         let (first, last) = self.held_between(from, below);
         (last - first) as u64
     }
 
+    /// The lowest position of a waiting item in this range.
+    pub(crate) fn first_held(&self, low: u64, below: u64) -> Option<u64> {
+        let (first, last) = self.held_between(low, below);
+        self.waiting.ids.get(first..last)?.first().copied()
+    }
+
     /// The highest position of a waiting item in this range.
-    pub(super) fn last_held(&self, low: u64, below: u64) -> Option<u64> {
+    pub(crate) fn last_held(&self, low: u64, below: u64) -> Option<u64> {
         let (first, last) = self.held_between(low, below);
         self.waiting.ids.get(first..last)?.last().copied()
     }

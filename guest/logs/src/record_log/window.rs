@@ -33,7 +33,7 @@ pub(super) fn file_size<F: File>(file: &F, name: &str) -> Result<u64> {
 }
 
 /// The error for memory that is not to be had.
-pub(super) fn exhausted(_: TryReserveError) -> Error {
+pub(crate) fn exhausted(_: TryReserveError) -> Error {
     Error::Other("memory exhausted".into())
 }
 

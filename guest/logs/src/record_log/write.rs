@@ -9,11 +9,12 @@ use super::index::{Index, MAX_RUNS};
 use super::life;
 use super::open::Create;
 use super::read::Sealed;
+use super::shared::AHEAD;
 use super::{RecordLog, View, failed, place_name, room};
 use crate::error::{Error, Limit, Result, Token};
 use crate::format::frame::{self, FrameHeader, Kind, NONE, Place, Promise};
 use crate::format::segment::{Checkpoint, IndexBody, MAX_RUN, Meta, SegmentHeader};
-use crate::format::{HEADER, frame_len};
+use crate::format::{HEADER, SECTOR, frame_len};
 use crate::storage::{File, Host, StorageError};
 use alloc::{string::String, vec::Vec};
 
@@ -53,6 +54,14 @@ impl NewFrame<'_> {
         self.ids.filter(|ids| self.end() - self.first != ids.len() as u64)
     }
 
+    /// An error if the index of a segment could not hold where its items are.
+    fn check_stretches(&self) -> Result<()> {
+        let Some(ids) = self.listed().filter(|_| self.kind == Kind::Put) else { return Ok(()) };
+        let breaks = |pair: &&[u64]| pair.first().map(|id| id + 1) != pair.last().copied();
+        let (allowed, got) = (MAX_RUNS as u64, 1 + ids.windows(2).filter(breaks).count() as u64);
+        if got > allowed { Err(Error::TooLarge { what: Limit::BatchCount, allowed, got }) } else { Ok(()) }
+    }
+
     /// The position behind the last one.
     fn end(&self) -> u64 {
         match self.ids.and_then(<[u64]>::last) {
@@ -63,13 +72,14 @@ impl NewFrame<'_> {
 }
 
 impl<F: File, V: View> SegmentFile<F, V> {
-    /// The first segment of a new log.
+    /// The first segment of a new log or generation, behind the frame with this number and chain value.
     pub(super) fn first<H: Host<File = F>>(
         host: &H,
         log: &str,
         place: Place,
         epoch: u64,
         create: &Create<V>,
+        (number, chain): (u64, u128),
     ) -> Result<Self> {
         let name = place_name(log, place);
         let file = host.create(&name).map_err(|e| failed("creating", &name, e))?;
@@ -87,8 +97,8 @@ impl<F: File, V: View> SegmentFile<F, V> {
             epoch_start: true,
             epoch,
             before: create.view.next(),
-            promise: Promise { segment: place.segment, offset: 0, number: 1 },
-            ..fields(Kind::Header, 0, place.log)
+            promise: Promise { segment: place.segment, offset: 0, number: number + 1 },
+            ..fields(Kind::Header, number, chain)
         };
         file.reserve(FIRST_FILL).map_err(|e| failed("claiming space in", &name, e))?;
         Self::write(file, name, place, header, fields, create.view.clone(), FIRST_FILL)
@@ -187,7 +197,9 @@ impl<H: Host, V: View> RecordLog<H, V> {
 
     pub(super) fn writer(&mut self) -> Result<&mut super::Writer<H>> {
         self.check_open()?;
-        self.writer.as_mut().ok_or(Error::ReadOnly)
+        let writer = self.writer.as_mut().ok_or(Error::ReadOnly)?;
+        // In shared mode whoever writes has entered.
+        if writer.lock.is_some() { Ok(writer) } else { Err(Error::Other("the log is not locked".into())) }
     }
 
     /// The token of the last frame.
@@ -228,6 +240,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
     /// Writes a frame. When this returns, the host has it.
     pub(crate) fn write_frame(&mut self, new: &NewFrame<'_>) -> Result<()> {
         self.check_writable()?;
+        new.check_stretches()?;
         let ids = new.listed().map_or(0, |ids| 8 * ids.len() as u64);
         let payload: u64 = new.parts.iter().map(|p| p.len() as u64).sum::<u64>() + ids;
         let len = frame_len(payload + 8 * crate::format::blocks(payload));
@@ -238,7 +251,12 @@ impl<H: Host, V: View> RecordLog<H, V> {
                 self.roll()?;
             }
         }
-        self.claim(len, new.kept)?;
+        // Positions in many stretches make the index longer.
+        let stretches = match (new.kind, new.listed()) {
+            (Kind::Put, Some(ids)) => ids.windows(2).filter(|pair| pair[0] + 1 != pair[1]).count() as u64,
+            _ => 0,
+        };
+        self.claim(len + 3 * MAX_RUN * stretches, new.kept)?;
         self.put(new)
     }
 
@@ -277,15 +295,28 @@ impl<H: Host, V: View> RecordLog<H, V> {
             }
             None => frame::encode(fields, place, tip.offset, parts),
         };
-        if let Err(error) = self.file()?.write(tip.offset, &bytes) {
-            return self.broken("writing", error);
+        // In shared mode what a failed write leaves must show where others look.
+        // No sector is written in two steps: half of one would not look like a tear.
+        let ahead = (tip.offset + AHEAD as u64) / SECTOR * SECTOR - tip.offset;
+        let head = if self.is_shared() { bytes.len().min(ahead as usize) } else { bytes.len() };
+        let (head, rest) = bytes.split_at(head);
+        for (offset, part) in [(tip.offset, head), (tip.offset + head.len() as u64, rest)] {
+            if !part.is_empty()
+                && let Err(error) = self.file()?.write(offset, part)
+            {
+                return self.broken("writing", error);
+            }
         }
         for window in &mut self.windows {
             window.forget(place.segment, tip.offset);
         }
         if let Some(writer) = self.writer.as_mut() {
+            let end = tip.offset + bytes.len() as u64;
             writer.epoch_starts = false;
-            writer.fill = writer.fill.max(tip.offset + bytes.len() as u64);
+            writer.fill = writer.fill.max(end);
+            if let Some(shared) = &mut writer.shared {
+                shared.written = end;
+            }
         }
         // Where its items are, or all of it.
         let lists = if header.scattered() { parts.get(..2).unwrap_or(&[]).concat() } else { Vec::new() };
@@ -330,6 +361,11 @@ impl<H: Host, V: View> RecordLog<H, V> {
         let file = match opened {
             Ok(file) => file,
             Err(StorageError::OutOfSpace) => return Err(Error::OutOfSpace),
+            Err(StorageError::Exists) if self.is_shared() => {
+                // Another process began to roll and did not get far.
+                self.recover_here()?;
+                return if self.writer()?.spare == Some(next.segment) { self.roll() } else { Ok(()) };
+            }
             Err(error) => return self.broken("creating the file after", error),
         };
         self.writer()?.spare = Some(next.segment);
@@ -375,6 +411,14 @@ impl<H: Host, V: View> RecordLog<H, V> {
         self.switch(next, new, end)
     }
 
+    /// Seals the newest segment and begins the next one; returns the name of the sealed file.
+    pub(crate) fn rotate(&mut self) -> Result<String> {
+        self.check_writable()?;
+        let name = self.file_name.clone();
+        self.roll()?;
+        Ok(name)
+    }
+
     /// Goes on in the next segment, whose header is durable.
     fn switch(&mut self, next: Place, new: SegmentFile<H::File, V>, end: u64) -> Result<()> {
         let writer = self.writer()?;
@@ -382,6 +426,9 @@ impl<H: Host, V: View> RecordLog<H, V> {
         writer.spare = None;
         writer.fill = new.fill;
         writer.durable = new.history.tip.address();
+        if let Some(shared) = &mut writer.shared {
+            shared.written = new.history.tip.offset;
+        }
         let number = self.place.segment;
         self.place = next;
         let index = core::mem::replace(&mut self.history, new.history).index;
@@ -419,6 +466,13 @@ impl<H: Host, V: View> RecordLog<H, V> {
     /// Writes a change of the view, durable when this returns, and gives up these older segments.
     pub(crate) fn write_meta_without(&mut self, change: Vec<u8>, mut gone: Vec<u64>) -> Result<()> {
         self.check_writable()?;
+        if self.history.tip.offset >= self.history.header.segment_bytes {
+            // Changes alone fill a segment too. Where there is no room for another one this change has to make it.
+            match self.roll() {
+                Ok(()) | Err(Error::OutOfSpace | Error::TooLarge { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
         gone.extend(&self.writer()?.dying);
         gone.sort_unstable();
         let payload = Meta { view: change, removed: ranges(gone.iter().copied()) }.encode();
@@ -472,7 +526,8 @@ impl<H: Host, V: View> RecordLog<H, V> {
         outcome.map(|()| token)
     }
 
-    fn seal(&mut self) -> Result<()> {
+    /// Syncs everything and finishes the file, so that the next open has nothing to recover.
+    pub(crate) fn seal(&mut self) -> Result<()> {
         self.sync_frames()?;
         if self.history.tip.kind != Kind::Seal {
             match self.write_index(Kind::Seal) {

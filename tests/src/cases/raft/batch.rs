@@ -6,12 +6,13 @@ use crate::raft::Entries;
 use annals_logs::error::{Error, Limit};
 
 pub(super) const CASES: &[Case] = &[
-    case!(indexes_must_ascend_without_doubles_from_one, "§3 raft-log: persist"),
-    case!(packed_lists_must_fit_together, "§2 bulk data crosses packed"),
-    case!(an_entry_has_at_most_sixteen_mebibytes, "§1.16 item 16 MiB"),
-    case!(a_batch_has_at_most_sixty_four_mebibytes, "§1.16 batch 64 MiB"),
-    case!(a_batch_has_at_most_a_million_entries, "§1.16 2^20 items"),
-    case!(a_refused_batch_changes_nothing, "Errors: the caller's mistake (nothing changed)"),
+    case!(indexes_must_ascend_without_doubles_from_one, "X1"),
+    case!(packed_lists_must_fit_together, "X1", "H17"),
+    case!(an_entry_has_at_most_sixteen_mebibytes, "G16.1"),
+    case!(a_batch_has_at_most_sixty_four_mebibytes, "G16.2"),
+    case!(a_batch_has_at_most_a_million_entries, "G16.2"),
+    case!(a_batch_overwrites_in_so_many_places_at_once, "G16.2"),
+    case!(a_refused_batch_changes_nothing, "X1"),
 ];
 
 fn indexes_must_ascend_without_doubles_from_one(subject: &dyn Subject) -> Outcome {
@@ -36,12 +37,12 @@ fn packed_lists_must_fit_together(subject: &dyn Subject) -> Outcome {
         bad
     };
     for bad in [
-        with(|e| drop(e.indexes.pop())),
-        with(|e| drop(e.terms.pop())),
-        with(|e| drop(e.ends.pop())),
+        with(|e| e.indexes.truncate(e.indexes.len() - 1)),
+        with(|e| e.terms.truncate(e.terms.len() - 1)),
+        with(|e| e.ends.truncate(e.ends.len() - 1)),
         with(|e| e.terms.push(1)),
         with(|e| e.bytes.push(1)),
-        with(|e| drop(e.bytes.pop())),
+        with(|e| e.bytes.truncate(e.bytes.len() - 1)),
         with(|e| e.ends.swap(0, 1)),
         Entries { bytes: vec![1], ..Entries::default() },
     ] {
@@ -91,6 +92,33 @@ fn a_batch_has_at_most_a_million_entries(subject: &dyn Subject) -> Outcome {
     same_answer(log.persist_packed(&of(most + 1)), Err(wanted))?;
     log.persist_packed(&of(most)).fine()?;
     same((log.last_index().fine()?, log.term_of(most).fine()?), (most, Some(3)))
+}
+
+fn a_batch_overwrites_in_so_many_places_at_once(subject: &dyn Subject) -> Outcome {
+    let log = create(subject)?;
+    let empty = |term, indexes: Vec<u64>| {
+        let (terms, ends) = (vec![term; indexes.len()], vec![0; indexes.len()]);
+        Entries { indexes, terms, ends, bytes: Vec::new() }
+    };
+    log.persist_packed(&empty(1, (1..=20_000).collect())).fine()?;
+    let before = subject.disk().hash();
+    let wanted = Error::TooLarge { what: Limit::BatchCount, allowed: 4096, got: 4097 };
+    same_answer(log.persist_packed(&empty(2, (0..4097).map(|i| 3 * i + 1).collect())), Err(wanted))?;
+    same(subject.disk().hash(), before)?;
+    // Twice, so that the index of the segment holds as much as it can when that ends.
+    let places = |shift: u64| empty(2, (0..4096).map(|i| 3 * i + shift).collect());
+    log.persist_packed(&places(1)).fine()?;
+    log.persist_packed(&places(3)).fine()?;
+    one_by_one(&*log, &longs(3, 20_001, 20_015))?;
+    log.close().fine()?;
+    drop(log);
+    same(subject.verify(LOG).fine()?, vec![])?;
+    let log = reopen(subject)?;
+    let mut terms = Vec::new();
+    while terms.len() < 12_000 {
+        terms.extend(log.get_entries(terms.len() as u64 + 1, 12_000, ALL).fine()?.terms);
+    }
+    same(terms, (1..=12_000u64).map(|index| if index % 3 == 2 { 1 } else { 2 }).collect())
 }
 
 fn a_refused_batch_changes_nothing(subject: &dyn Subject) -> Outcome {

@@ -86,7 +86,7 @@ pub(super) fn reopen_read_only(subject: &dyn Subject) -> Result<Box<dyn RaftSubj
 }
 
 /// Everything that a log says of itself.
-pub(super) fn contents(log: &dyn RaftSubject) -> Result<Model, String> {
+pub(crate) fn contents(log: &dyn RaftSubject) -> Result<Model, String> {
     let mut all: Vec<Entry> = Vec::new();
     loop {
         let first = all.last().map_or(0, |entry| entry.id.index + 1);

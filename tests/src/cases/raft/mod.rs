@@ -16,6 +16,8 @@ mod truncate;
 
 use super::Case;
 
+pub(crate) use kit::contents as raft_contents;
+
 /// All of them.
 pub(super) fn tables() -> Vec<Case> {
     let tables = [

@@ -7,16 +7,16 @@ use annals_logs::error::Error;
 use annals_logs::types::{Limits, Mode};
 
 pub(super) const CASES: &[Case] = &[
-    case!(a_missing_entry_is_none, "§3 raft-log: entry"),
-    case!(a_range_includes_both_ends, "§3 raft-log: get-entries (inclusive)"),
-    case!(missing_entries_are_skipped, "§3 raft-log: missing skipped"),
-    case!(a_wide_gap_is_crossed_in_one_read, "§3 raft-log: missing skipped", "§2 at least one item"),
-    case!(limits_bound_a_read_but_not_below_one_entry, "§2 bounded by count and bytes, at least one item"),
-    case!(a_read_crosses_segments, "§3 raft-log: get-entries"),
-    case!(terms_are_told_of_entries_and_of_the_boundary, "§3 raft-log: term-of (also at the boundary)"),
-    case!(first_and_last_index_follow_every_change, "§3 raft-log: first-index, last-index"),
-    case!(reads_are_read_only_too, "§1.11 a read-only open changes nothing"),
-    case!(reading_a_range_reads_little_more, "§3 raft-log: reads never load the log into memory"),
+    case!(a_missing_entry_is_none, "R7"),
+    case!(a_range_includes_both_ends, "R6"),
+    case!(missing_entries_are_skipped, "R6"),
+    case!(a_wide_gap_is_crossed_in_one_read, "R6", "H18"),
+    case!(limits_bound_a_read_but_not_below_one_entry, "H18", "R23"),
+    case!(a_read_crosses_segments, "G12.6"),
+    case!(terms_are_told_of_entries_and_of_the_boundary, "R16"),
+    case!(first_and_last_index_follow_every_change, "R14", "R15"),
+    case!(reads_are_read_only_too, "D11.3", "D11.5"),
+    case!(reading_a_range_reads_little_more, "R23"),
 ];
 
 fn a_missing_entry_is_none(subject: &dyn Subject) -> Outcome {

@@ -6,19 +6,19 @@ use annals_logs::error::{Bounds, Error};
 use annals_logs::types::Mode;
 
 pub(super) const CASES: &[Case] = &[
-    case!(truncation_drops_every_entry_from_the_first_on, "§3 raft-log: truncate"),
-    case!(truncation_beyond_the_last_is_a_no_op, "§3 raft-log: beyond last is a no-op"),
-    case!(truncation_of_everything_leaves_an_empty_log, "§3 raft-log: truncate"),
-    case!(truncation_at_or_below_the_boundary_is_pruned, "§3 raft-log: truncate"),
-    case!(truncation_behind_a_gap_lowers_the_last_index_to_an_entry, "§3 raft-log: last-index"),
-    case!(truncation_crosses_segments, "§3 raft-log: truncate", "§1.4 nothing is overwritten"),
-    case!(replacement_is_one_frame, "§3 raft-log: replace-range (one frame)", "§1.4 atomic"),
-    case!(replacement_without_entries_is_truncation, "§3 raft-log: no entries = truncate"),
-    case!(replacement_may_be_shorter_or_longer, "§3 raft-log: replace-range"),
-    case!(replacement_begins_at_first, "§3 raft-log: replace-range"),
-    case!(replacement_leaves_no_gap, "§3 raft-log: gaps refused or allowed by an option"),
-    case!(replacement_at_or_below_the_boundary_is_pruned, "§3 raft-log: replace-range"),
-    case!(replacement_crosses_segments, "§3 raft-log: replace-range"),
+    case!(truncation_drops_every_entry_from_the_first_on, "R8"),
+    case!(truncation_beyond_the_last_is_a_no_op, "R8"),
+    case!(truncation_of_everything_leaves_an_empty_log, "R8"),
+    case!(truncation_at_or_below_the_boundary_is_pruned, "R8", "R4"),
+    case!(truncation_behind_a_gap_lowers_the_last_index_to_an_entry, "R15", "R8"),
+    case!(truncation_crosses_segments, "R8", "F4.1"),
+    case!(replacement_is_one_frame, "R9", "F4.2"),
+    case!(replacement_without_entries_is_truncation, "R9"),
+    case!(replacement_may_be_shorter_or_longer, "R9"),
+    case!(replacement_begins_at_first, "R9", "X1"),
+    case!(replacement_leaves_no_gap, "R5", "R9"),
+    case!(replacement_at_or_below_the_boundary_is_pruned, "R4", "R9"),
+    case!(replacement_crosses_segments, "R9"),
 ];
 
 fn truncation_drops_every_entry_from_the_first_on(subject: &dyn Subject) -> Outcome {

@@ -1,0 +1,134 @@
+//! What an operator asks of a change log: the files of all its instances together.
+
+use super::view::{self, Part};
+use super::{State, cell};
+use crate::admin::{LogInfo, SegmentInfo};
+use crate::error::{Damage, Result};
+use crate::format::instance::Life;
+use crate::format::names::FileName;
+use crate::format::root::{Kind, Root, State as RootState};
+use crate::record_log::verify::{Verify, stray};
+use crate::record_log::{self, RecordLog};
+use crate::storage::Host;
+use alloc::{collections::VecDeque, vec::Vec};
+
+/// All instances at a glance. Items are outstanding changes; there are no positions.
+pub(crate) fn info<H: Host>(host: &H, name: &str) -> Result<LogInfo> {
+    let root = view::root(host, name)?;
+    let view = view::read(host, name, &root)?;
+    let mut info = LogInfo {
+        name: name.into(),
+        kind: Kind::ChangeLog,
+        state: RootState::Live,
+        clean: view.damage.is_empty(),
+        items: 0,
+        oldest: None,
+        next: 0,
+        begun_ms: 0,
+        bytes: 0,
+        live_bytes: 0,
+        segments: 0,
+        token: None,
+        damage: view.damage,
+    };
+    for Part { seen, read } in view.parts {
+        info.clean &= seen.says.is_ok_and(|says| says.life == Life::Closed);
+        let Some(mut read) = read else { continue };
+        info.begun_ms = info.begun_ms.max(read.log.begun_ms());
+        let live = !view.superseded.contains(&seen.epoch);
+        for facts in read.log.segment_facts()? {
+            info.segments += 1;
+            info.bytes = info.bytes.saturating_add(facts.bytes);
+            info.live_bytes = info.live_bytes.saturating_add(if live { facts.live_bytes } else { 0 });
+        }
+        info.items += if live { read.held.len() } else { 0 };
+    }
+    Ok(info)
+}
+
+/// The files of all instances, those of the oldest one first.
+pub(crate) fn segments<H: Host>(host: &H, name: &str) -> Result<Vec<SegmentInfo>> {
+    let root = view::root(host, name)?;
+    let mut segments = Vec::new();
+    for epoch in epochs(host, name)? {
+        let mut log = open(host, name, &root, epoch)?;
+        for f in log.segment_facts()? {
+            segments.push(SegmentInfo {
+                file: f.file,
+                sealed: f.sealed,
+                bytes: f.bytes,
+                live_bytes: f.live_bytes,
+                frames: f.frames,
+                first: f.first,
+                next: f.next,
+            });
+        }
+    }
+    Ok(segments)
+}
+
+fn epochs<H: Host>(host: &H, name: &str) -> Result<Vec<u64>> {
+    let mut epochs: Vec<u64> = cell::list(host, name)?.into_iter().map(|(_, epoch)| epoch).collect();
+    epochs.sort_unstable();
+    Ok(epochs)
+}
+
+fn open<H: Host>(host: &H, name: &str, root: &Root, epoch: u64) -> Result<RecordLog<H, State>> {
+    RecordLog::open_part(host, name, &Root { generation: epoch, ..root.clone() })
+}
+
+/// A check of all files, one instance after the other.
+pub(crate) struct Check<H: Host> {
+    parts: VecDeque<Verify<H, State>>,
+    damage: Vec<Damage>,
+    /// Bytes checked of parts that are done with.
+    done: u64,
+    total: u64,
+}
+
+/// Begins to check every byte.
+pub(crate) fn check<H: Host>(host: &H, name: &str) -> Result<Check<H>> {
+    let root = view::root(host, name)?;
+    let mut damage = Vec::new();
+    let mut parts = VecDeque::new();
+    for seen in cell::all(host, name, root.id)? {
+        damage.extend(seen.says.as_ref().err().cloned());
+        match open(host, name, &root, seen.epoch) {
+            Ok(log) => parts.push_back(Verify::of(log)?),
+            Err(crate::error::Error::Damaged(found)) => {
+                // It may have gone meanwhile.
+                let now = cell::look(host, name, root.id, &seen.instance, seen.epoch)?;
+                damage.extend(now.is_some_and(|now| now.version == seen.version).then_some(found));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    // Files of this log without a cell are leftovers, not damage.
+    damage.extend(record_log::parts(host, name, root.id)?.1.iter().map(|file| stray(file)));
+    let total = parts.iter().map(|part| part.total).sum();
+    Ok(Check { parts, damage, done: 0, total })
+}
+
+impl<H: Host> crate::admin::Check for Check<H> {
+    fn next(&mut self, bytes: u64) -> Result<Option<Vec<Damage>>> {
+        while let Some(part) = self.parts.front_mut() {
+            if let Some(found) = part.next(bytes)? {
+                self.damage.extend(found);
+                return Ok(Some(core::mem::take(&mut self.damage)));
+            }
+            self.done += part.checked;
+            self.parts.pop_front();
+        }
+        Ok(Some(core::mem::take(&mut self.damage)).filter(|damage| !damage.is_empty()))
+    }
+
+    fn progress(&self) -> (u64, u64) {
+        (self.done + self.parts.front().map_or(0, |part| part.checked), self.total)
+    }
+}
+
+/// What can be read of a file: positions from, to, and the address from which on.
+pub(crate) fn live_runs<H: Host>(host: &H, file: &FileName) -> Result<Vec<(u64, u64, u64)>> {
+    let root = view::root(host, &file.log)?;
+    open(host, &file.log, &root, file.generation)?.live_runs(file.segment)
+}

@@ -1,0 +1,112 @@
+//! Looking at a change log without being an instance of it: no lock is taken and nothing is changed.
+
+use super::held::{Entry, Held};
+use super::{ChangeLog, Options, State, cell, fold, open};
+use crate::error::{Damage, Error, Result};
+use crate::format::names;
+use crate::format::root::{Kind, Root, State as Life};
+use crate::record_log::{self, RecordLog};
+use crate::storage::Host;
+use alloc::{collections::BTreeSet, vec::Vec};
+
+/// How often it is looked at again because instances came and went meanwhile.
+const ATTEMPTS: u32 = 5;
+
+/// The root of a live change log.
+pub(super) fn root<H: Host>(host: &H, name: &str) -> Result<Root> {
+    match record_log::root_of(host, name)? {
+        Some(root) if root.kind != Kind::ChangeLog => Err(Error::OtherKind(root.kind.name().into())),
+        Some(root) if root.state == Life::Live => Ok(root),
+        _ => Err(Error::NotFound),
+    }
+}
+
+/// The files of one instance.
+pub(super) struct Part<H: Host> {
+    pub(super) seen: cell::Seen,
+    /// None if nothing of them can be read.
+    pub(super) read: Option<fold::Read<H>>,
+}
+
+/// All instances, read.
+pub(super) struct View<H: Host> {
+    pub(super) parts: Vec<Part<H>>,
+    /// Epochs whose changes were taken over, or whose files are only kept.
+    pub(super) superseded: BTreeSet<u64>,
+    pub(super) damage: Vec<Damage>,
+}
+
+/// Reads all instances. If some of them come or go meanwhile, so that what was read makes no sense, it is done again.
+pub(super) fn read<H: Host>(host: &H, name: &str, root: &Root) -> Result<View<H>> {
+    let versions = || -> Result<Vec<(u64, u64)>> {
+        Ok(cell::all(host, name, root.id)?.iter().map(|seen| (seen.epoch, seen.version)).collect())
+    };
+    for _ in 0..ATTEMPTS {
+        let before = versions()?;
+        let view = read_once(host, name, root)?;
+        let sound = view.parts.iter().all(|part| part.read.as_ref().is_some_and(|r| r.damage.is_none()));
+        if sound || before == versions()? {
+            return Ok(view);
+        }
+    }
+    read_once(host, name, root)
+}
+
+fn read_once<H: Host>(host: &H, name: &str, root: &Root) -> Result<View<H>> {
+    let (mut parts, mut superseded) = (Vec::new(), BTreeSet::new());
+    let mut found: Vec<(u64, Damage)> = Vec::new();
+    for seen in cell::all(host, name, root.id)? {
+        let part = Root { generation: seen.epoch, ..root.clone() };
+        let epoch = seen.epoch;
+        if seen.is_kept() {
+            superseded.insert(epoch);
+        }
+        found.extend(seen.damage().map(|damage| (0, damage)));
+        let read = match fold::read(host, name, &part, 0) {
+            Ok(read) => {
+                superseded.extend(read.adopted.iter().copied());
+                found.extend(read.damage.clone().map(|damage| (epoch, damage)));
+                Some(read)
+            }
+            Err(Error::Damaged(damage)) => {
+                found.push((epoch, damage));
+                None
+            }
+            Err(error) => return Err(error),
+        };
+        parts.push(Part { seen, read });
+    }
+    // What is wrong with files that are going anyway costs nothing.
+    found.retain(|(epoch, _)| !superseded.contains(epoch));
+    let damage = found.into_iter().map(|(_, damage)| damage).collect();
+    Ok(View { parts, superseded, damage })
+}
+
+/// Opens a log for reading only.
+pub(super) fn open<H: Host>(host: H, name: &str, options: &Options) -> Result<ChangeLog<H>> {
+    let root = match root(&host, name) {
+        Err(Error::NotFound) if !record_log::parts(&host, name, 0)?.1.is_empty() => {
+            let (file, what) = (names::root(name), "the root cell of the log is missing".into());
+            return Err(Error::Damaged(Damage { file, offset: 0, lowest: None, next: None, what }));
+        }
+        outcome => outcome?,
+    };
+    open::check_token(&host, name, &root, options.expect)?;
+    let view = read(&host, name, &root)?;
+    let mut logs: Vec<RecordLog<H, State>> = Vec::new();
+    let mut held = Held::default();
+    for Part { seen, read } in view.parts {
+        let shown = options.instance.as_ref().is_none_or(|instance| *instance == seen.instance);
+        let Some(read) = read.filter(|_| shown && !view.superseded.contains(&seen.epoch)) else { continue };
+        for (key, entry) in read.held.iter() {
+            if held.yields(key, entry.epoch) {
+                held.check_room(1, key.len() as u64)?;
+                held.put(key.clone(), Entry { source: logs.len(), ..*entry });
+            }
+        }
+        logs.push(read.log);
+    }
+    let (instance, name) = (options.instance.clone().unwrap_or_default(), name.into());
+    let damage = view.damage;
+    Ok(ChangeLog { host, name, instance, root, logs, held, own: None, damage, ended: None })
+}

@@ -61,6 +61,9 @@ static const char *told(void) {
 void must(bool ok) {
     if (!ok) {
         fprintf(stderr, "%s: %s\n", part, told());
+        if (error.tag == ANNALS_LOG_TYPES_ERROR_OTHER) {
+            fprintf(stderr, "%.*s\n", (int)error.val.other.len, (const char *)error.val.other.ptr);
+        }
         exit(1);
     }
 }

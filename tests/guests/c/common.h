@@ -65,6 +65,7 @@ bool same_token(annals_log_types_token_t left, annals_log_types_token_t right);
 void use_journal(void);
 void use_event_log(void);
 void use_raft_log(void);
+void use_snapshot(void);
 void use_change_log(void);
 
 #endif

@@ -10,7 +10,7 @@ static const struct {
     void (*use)(void);
 } PARTS[] = {
     {"journal", use_journal},   {"event-log", use_event_log},   {"raft-log", use_raft_log},
-    {"change-log", use_change_log},
+    {"snapshot", use_snapshot}, {"change-log", use_change_log},
 };
 
 int main(int argc, char **argv) {

@@ -121,6 +121,6 @@ fn artifact_fault(fault: wit::ArtifactFault) -> ArtifactFault {
     }
 }
 
-fn nonsense(what: &str) -> Error {
+pub(crate) fn nonsense(what: &str) -> Error {
     Error::Trap(Cause::new(format!("the component answered {what} that does not fit together")))
 }

@@ -97,6 +97,7 @@ impl fmt::Display for Bound {
 /// use annals::error::{ArtifactFault, Class, Error};
 ///
 /// assert_eq!(Error::Artifact(ArtifactFault::Checksum).class(), Class::Caller);
+/// assert_eq!(ArtifactFault::Backend.to_string(), "it was made by another backend");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -123,6 +124,24 @@ pub enum ArtifactFault {
     Checksum,
     /// The cursor is not the one of the manifest.
     Cursor,
+}
+
+impl fmt::Display for ArtifactFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            ArtifactFault::Manifest => "its manifest is missing or not well-formed",
+            ArtifactFault::SchemaVersion => "its manifest is of a version that is not known",
+            ArtifactFault::Backend => "it was made by another backend",
+            ArtifactFault::BackendVersion => "it was made by a version of the backend that is not known",
+            ArtifactFault::Path => "it declares a path that no export has",
+            ArtifactFault::UndeclaredFile => "it holds a file that its manifest does not declare",
+            ArtifactFault::MissingFile => "a file that its manifest declares is missing",
+            ArtifactFault::NotAFile => "it holds a link, a directory or something else where only files belong",
+            ArtifactFault::Size => "a file has another size than its manifest declares",
+            ArtifactFault::Checksum => "a file has another checksum than its manifest declares",
+            ArtifactFault::Cursor => "its cursor is not the one that its manifest declares",
+        })
+    }
 }
 
 /// The three kinds of error, and what each one means for the log.
@@ -303,7 +322,7 @@ impl fmt::Display for Error {
             Deleted(bounds) => write!(f, "that id lies in a deleted range, {bounds}; use an id outside of it"),
             TooLarge { what, allowed, got } => too_large(f, *what, *allowed, *got),
             Fenced => f.write_str("this instance was declared dead by another one, which took over its changes; open a new instance"),
-            Artifact(fault) => write!(f, "the artifact is not what its manifest says ({fault:?}); nothing was imported, export it again"),
+            Artifact(fault) => write!(f, "the artifact is refused: {fault}; nothing was imported, export it again"),
             ReadOnly => f.write_str("the log was opened for reading only; open it for writing"),
             Damaged(damage) => write!(f, "damage in {damage}; nothing was changed: read the intact part with a read-only open, or restore the files from a copy"),
             RolledBack(last) => write!(f, "the log does not contain the expected token: it was rolled back, shortened or swapped (its last token is {last}); restore the right files, or open it without a token to accept what is there"),

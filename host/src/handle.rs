@@ -26,7 +26,7 @@ use crate::{
     runtime::{Instance, Runtime, State, WitError},
     storage::{PendingSync, Storage},
 };
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use wasmtime::{Store, component::ResourceAny};
 
 /// What a call into the component gives: its answer, or a trap.
@@ -273,6 +273,17 @@ impl<L: Log> Handle<L> {
         Handle::open(runtime, storage.clone(), name, &L::again(options))
     }
 
+    /// Closes this handle and its clones, if they are not; what opening the log again takes besides its name.
+    pub(crate) fn end(&self) -> (Runtime, Arc<dyn Storage>) {
+        self.0.end(|_| {});
+        (self.0.runtime.clone(), self.0.storage.clone())
+    }
+
+    /// A handle that does not keep the log open.
+    pub(crate) fn downgrade(&self) -> WeakHandle<L> {
+        WeakHandle(Arc::downgrade(&self.0))
+    }
+
     /// The name of the log.
     pub(crate) fn name(&self) -> &str {
         &self.0.name
@@ -378,6 +389,16 @@ impl<L: Log> Handle<L> {
 impl<L: Log> Clone for Handle<L> {
     fn clone(&self) -> Handle<L> {
         Handle(self.0.clone())
+    }
+}
+
+/// See [`Handle::downgrade`].
+pub(crate) struct WeakHandle<L: Log>(Weak<Shared<L>>);
+
+impl<L: Log> WeakHandle<L> {
+    /// None once all handles were dropped.
+    pub(crate) fn upgrade(&self) -> Option<Handle<L>> {
+        self.0.upgrade().map(Handle)
     }
 }
 

@@ -36,23 +36,31 @@ pub mod admin;
 pub mod app;
 pub mod bindings;
 pub mod cache;
+pub mod change_log;
 mod convert;
 pub mod environment;
 pub mod error;
+pub mod event_log;
 #[allow(dead_code)] // until the other four logs are in
 mod handle;
 pub mod journal;
 pub mod limits;
 pub mod link;
+pub mod raft_log;
 pub mod runtime;
+pub mod snapshot;
 pub mod storage;
 pub mod token;
 pub mod types;
 
 pub use admin::Admin;
+pub use change_log::ChangeLog;
 pub use error::Error;
+pub use event_log::EventLog;
 pub use journal::Journal;
+pub use raft_log::RaftLog;
 pub use runtime::{Config, Runtime};
+pub use snapshot::Snapshot;
 pub use token::Token;
 pub use types::{Batch, BatchItems, Bounds, Damage, Item, Items, Limits, Mode};
 

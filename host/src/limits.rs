@@ -11,8 +11,16 @@ pub const ITEM_BYTES: usize = 16 << 20;
 pub const BATCH_BYTES: usize = 64 << 20;
 /// Items of one batch: 1,048,576. Also the number of positions of one `read_many`.
 pub const BATCH_COUNT: usize = 1 << 20;
+/// Bytes of a key of a snapshot, or of an id of a change: 64 KiB.
+pub const KEY_BYTES: usize = 64 << 10;
+/// Bytes of a version of a snapshot's entry: 4 KiB.
+pub const VERSION_BYTES: usize = 4 << 10;
+/// Bytes of a cursor of a snapshot: 4 KiB.
+pub const CURSOR_BYTES: usize = 4 << 10;
 /// Bytes of a log name.
 pub const NAME_BYTES: usize = 64;
+/// Bytes of what a Raft log's hard state holds besides term and vote: 4 KiB.
+pub const HARD_STATE_BYTES: usize = 4 << 10;
 
 fn check(what: Limit, allowed: usize, got: usize) -> Result<(), Error> {
     if got <= allowed {
@@ -22,7 +30,21 @@ fn check(what: Limit, allowed: usize, got: usize) -> Result<(), Error> {
 }
 
 pub(crate) fn item(item: &[u8]) -> Result<(), Error> {
-    check(Limit::ItemSize, ITEM_BYTES, item.len())
+    item_bytes(item.len())
+}
+
+/// The same for an item of so many bytes.
+pub(crate) fn item_bytes(bytes: usize) -> Result<(), Error> {
+    check(Limit::ItemSize, ITEM_BYTES, bytes)
+}
+
+/// So many bytes of items together.
+pub(crate) fn batch_bytes(bytes: usize) -> Result<(), Error> {
+    check(Limit::BatchSize, BATCH_BYTES, bytes)
+}
+
+pub(crate) fn hard_state(extra: &[u8]) -> Result<(), Error> {
+    check(Limit::BytesStored, HARD_STATE_BYTES, extra.len())
 }
 
 pub(crate) fn count(count: usize) -> Result<(), Error> {
@@ -31,6 +53,25 @@ pub(crate) fn count(count: usize) -> Result<(), Error> {
 
 pub(crate) fn name(name: &str) -> Result<(), Error> {
     check(Limit::Name, NAME_BYTES, name.len())
+}
+
+pub(crate) fn key(key: &[u8]) -> Result<(), Error> {
+    check(Limit::KeySize, KEY_BYTES, key.len())
+}
+
+pub(crate) fn cursor(cursor: &[u8]) -> Result<(), Error> {
+    check(Limit::CursorSize, CURSOR_BYTES, cursor.len())
+}
+
+/// Key, value and version of an update of a snapshot.
+pub(crate) fn update([key, value, version]: [&[u8]; 3]) -> Result<(), Error> {
+    self::key(key)?;
+    check(Limit::VersionSize, VERSION_BYTES, version.len())?;
+    item(value)
+}
+
+pub(crate) fn batch_bytes(bytes: usize) -> Result<(), Error> {
+    check(Limit::BatchSize, BATCH_BYTES, bytes)
 }
 
 pub(crate) fn batch<'a>(items: impl ExactSizeIterator<Item = &'a [u8]>) -> Result<usize, Error> {

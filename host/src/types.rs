@@ -362,7 +362,8 @@ pub(crate) fn is_packed(ends: &[u32], len: usize) -> bool {
     ends.is_sorted() && ends.last().map_or(0, |&end| end as usize) == len
 }
 
-fn item<'a>(ends: &[u32], bytes: &'a [u8], index: usize) -> Option<&'a [u8]> {
+/// The `index`th item of them.
+pub(crate) fn item<'a>(ends: &[u32], bytes: &'a [u8], index: usize) -> Option<&'a [u8]> {
     let end = *ends.get(index)? as usize;
     let start = match index.checked_sub(1) {
         Some(before) => *ends.get(before)? as usize,

@@ -37,12 +37,16 @@ fn the_component_exports_the_contract() {
     let mut expected = vec!["types", "admin"];
     expected.push("journal");
     // Hook: event.
+    expected.push("event-log");
 
     // Hook: raft.
+    expected.push("raft-log");
 
     // Hook: snapshot.
+    expected.push("snapshot");
 
     // Hook: change.
+    expected.push("change-log");
 
     let expected = names(expected.into_iter().map(|name| format!("annals:log/{name}@0.1.0")));
     assert_eq!(exports, expected);

@@ -46,7 +46,7 @@ pub(crate) fn info(
     if args.json {
         let mut object = json::log(&info);
         for (key, value) in more {
-            object[key.replace('-', "_")] = value.to_string().into();
+            object[key.replace('-', "_")] = json::value(&value.to_string());
         }
         out.line(object)?;
         return Ok(outcome);

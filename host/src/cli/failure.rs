@@ -46,6 +46,11 @@ pub(crate) fn told(doing: &str, dir: &Path, error: Error) -> anyhow::Error {
     Failure { text: format!("cannot {doing}: {why}"), damage }.into()
 }
 
+/// Damage, told in these words.
+pub(crate) fn damaged(text: String) -> anyhow::Error {
+    Failure { text, damage: true }.into()
+}
+
 /// Where damage is and what it costs, on one line.
 pub(crate) fn place(damage: &Damage) -> String {
     let Damage { file, offset, lowest, next, what } = damage;

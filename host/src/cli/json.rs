@@ -27,6 +27,14 @@ pub(crate) fn log(info: &LogInfo) -> Value {
     })
 }
 
+/// A value that is told as text: a number where it is one, null for none.
+pub(crate) fn value(text: &str) -> Value {
+    match text {
+        "none" => Value::Null,
+        text => text.parse::<u64>().map_or_else(|_| text.into(), Value::from),
+    }
+}
+
 /// All damage, as an array.
 pub(crate) fn damages(damages: &[Damage]) -> Value {
     damages.iter().map(damage).collect()

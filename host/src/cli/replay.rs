@@ -98,7 +98,7 @@ pub(crate) fn replay(place: &Place, replay: &Replay, out: &mut Output) -> anyhow
 }
 
 /// Names damage that a stream of items to the end cannot meet: it may have cost the end, and nobody knows what that was.
-fn beyond(place: &Place, log: &str, start: u64, out: &Output) -> anyhow::Result<Outcome> {
+pub(crate) fn beyond(place: &Place, log: &str, start: u64, out: &Output) -> anyhow::Result<Outcome> {
     let info = place.admin()?.info(log).map_err(|error| place.failed("look at", log, error))?;
     let mut outcome = Outcome::Fine;
     for damage in info.damage.iter().filter(|damage| damage.next.is_none_or(|next| next > start)) {

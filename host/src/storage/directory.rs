@@ -246,6 +246,10 @@ impl Storage for Directory {
         Ok(Box::new(lock))
     }
 
+    fn local_path(&self, name: &str) -> Option<PathBuf> {
+        self.path_of(name).ok()
+    }
+
     fn usage(&self) -> Result<Usage> {
         let names = sys::names(&self.shared.files, false)?;
         let mut bytes = 0_u64;

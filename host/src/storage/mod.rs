@@ -14,7 +14,7 @@ mod tests;
 pub use directory::Directory;
 pub use memory::Memory;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, path::PathBuf, sync::Arc};
 
 /// Bytes of a cell value: 64 KiB.
 pub const CELL_BYTES: usize = 64 << 10;
@@ -189,6 +189,11 @@ pub trait Storage: Send + Sync + 'static {
     /// # Errors
     /// [`Error::Locked`] if somebody else holds it still, [`Error::OutOfSpace`], [`Error::InvalidName`], [`Error::Io`].
     fn lock(&self, name: &str, wait_ms: u32) -> Result<Box<dyn Lock>>;
+    /// Where the file `name` is, for other programs to read or copy it; none if it is no file of this machine.
+    fn local_path(&self, name: &str) -> Option<PathBuf> {
+        let _ = name;
+        None
+    }
     /// How much is in it. Asked for once, before something is added, and again before it is refused for lack of room.
     ///
     /// # Errors

@@ -7,44 +7,17 @@
 //! 20 rounds unless `ANNALS_KILL_ROUNDS` says how many; `ANNALS_KILL_SEED` repeats the choices of an earlier run (not
 //! its timing).
 
-use crate::place::{Place, value};
-use std::{
-    env,
-    io::{BufRead as _, BufReader, Read as _, Write as _},
-    ops::Range,
-    process::Stdio,
-    sync::mpsc,
-    thread,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+use crate::{
+    killed::{self, Killed, Random, When},
+    place::{Place, value},
 };
+use std::time::Duration;
 
 const LOG: &str = "numbers";
 /// Small sections and segments, so that kills hit section syncs, rolls and removals.
 const MAKING: [&str; 4] = ["--items-per-section", "500", "--segment-bytes", "64KiB"];
 /// Lines that one round feeds at most; the killed process then waits for more.
 const LINES: u64 = 8_000;
-
-/// SplitMix64.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    /// A number in the range, which must not be empty.
-    fn within(&mut self, range: Range<u64>) -> u64 {
-        range.start + self.next() % (range.end - range.start)
-    }
-
-    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
-        from[self.within(0..from.len() as u64) as usize]
-    }
-}
 
 /// The item that a round appends at a position: it names both, and its length is all but regular.
 fn line(position: u64, round: u32) -> String {
@@ -71,78 +44,9 @@ impl Model {
     }
 }
 
-/// How far a killed process had come.
-struct Killed {
-    /// What it printed.
-    lines: Vec<String>,
-    /// It had ended by itself before.
-    done: bool,
-}
-
-impl Killed {
-    /// The size that the last `durable` line acknowledged.
-    fn durable(&self) -> u64 {
-        let last = self.lines.iter().rev().find_map(|line| line.strip_prefix("durable "));
-        last.map_or(0, |size| size.parse().expect("a size"))
-    }
-}
-
-/// When to kill.
-#[derive(Clone, Copy)]
-enum When {
-    /// So long after the start.
-    Started(Duration),
-    /// So long after it printed something.
-    Printed(Duration),
-}
-
 /// Starts a command, feeds it items from `first` on, and kills it.
 fn kill(place: &Place, args: &[&str], first: u64, round: u32, when: When) -> Killed {
-    let mut child = place.command(args).stdin(Stdio::piped()).spawn().expect("annals starts");
-    let mut stdin = child.stdin.take().expect("stdin is piped");
-    let (stop, stopped) = mpsc::channel::<()>();
-    let feeder = thread::spawn(move || {
-        for position in first..first + LINES {
-            if stdin.write_all(line(position, round).as_bytes()).is_err() {
-                return;
-            }
-        }
-        let _ = stopped.recv();
-    });
-    let stdout = BufReader::new(child.stdout.take().expect("stdout is piped"));
-    let (print, printed) = mpsc::channel();
-    let reader = thread::spawn(move || {
-        for line in stdout.lines() {
-            let _ = print.send(line.expect("UTF-8"));
-        }
-    });
-    let mut lines = Vec::new();
-    match when {
-        When::Started(delay) => thread::sleep(delay),
-        When::Printed(delay) => {
-            lines.extend(printed.recv_timeout(Duration::from_secs(60)));
-            thread::sleep(delay);
-        }
-    }
-    child.kill().expect("annals can be killed");
-    let status = child.wait().expect("annals can be waited for");
-    drop(stop);
-    feeder.join().expect("the feeder does not panic");
-    reader.join().expect("the reader does not panic");
-    lines.extend(printed);
-    let mut stderr = String::new();
-    child.stderr.take().expect("stderr is piped").read_to_string(&mut stderr).expect("UTF-8");
-    assert_eq!(stderr, "", "annals {args:?} had something to complain about");
-    assert!(status.success() || status.code().is_none(), "annals {args:?} failed: {status}");
-    let killed = Killed { lines, done: status.success() };
-    println!(
-        "round {round}: {} from {first}, {} lines, durable {}, {}",
-        args.join(" "),
-        killed.lines.len(),
-        killed.durable(),
-        if killed.done { "ended" } else { "killed" }
-    );
-    killed
+    killed::kill(place, args, (first..first + LINES).map(move |position| line(position, round)), round, when)
 }
 
 /// Asserts that the log holds what the model says, as separate processes see it, up to a size that is returned.
@@ -173,17 +77,9 @@ fn check(place: &Place, model: &Model, round: u32) -> (u64, u64) {
     (oldest, size)
 }
 
-fn variable(name: &str) -> Option<u64> {
-    env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} must be a number")))
-}
-
 #[test]
 fn whatever_was_acknowledged_survives_kill_9() {
-    let rounds = variable("ANNALS_KILL_ROUNDS").unwrap_or(20) as u32;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock behind 1970");
-    let seed = variable("ANNALS_KILL_SEED").unwrap_or(now.as_nanos() as u64);
-    println!("{rounds} rounds, ANNALS_KILL_SEED={seed}");
-    let mut random = Random(seed);
+    let (rounds, mut random) = killed::rounds(20);
     let place = Place::new("kill");
     let mut model = Model { oldest: 0, rounds: Vec::new() };
     let (mut acknowledged, mut cut_short) = (0, 0);
@@ -192,10 +88,7 @@ fn whatever_was_acknowledged_survives_kill_9() {
 
     for round in 1..=rounds {
         let delay = Duration::from_micros(random.within(0..80_000));
-        // From the start of a process to a while after it began to change something, whatever the machine's speed is now.
-        let started = Instant::now();
-        place.ok(&["journal", "info", LOG]);
-        let early = When::Started(started.elapsed().mul_f64(random.within(300..2500) as f64 / 1000.0));
+        let early = When::early(&mut random, || drop(place.ok(&["journal", "info", LOG])));
         let before = model.size();
         match random.within(0..10) {
             0 if before > model.oldest => {

@@ -15,6 +15,19 @@ pub fn token(t: annals::Token) -> Token {
     Token { log: t.log, frame: t.frame, check: t.check }
 }
 
+pub fn token_to_host(t: Token) -> annals::Token {
+    annals::Token { log: t.log, frame: t.frame, check: t.check }
+}
+
+pub fn mode(mode: Mode) -> annals::Mode {
+    match mode {
+        Mode::Create => annals::Mode::Create,
+        Mode::Open => annals::Mode::Open,
+        Mode::OpenOrCreate => annals::Mode::OpenOrCreate,
+        Mode::ReadOnly => annals::Mode::ReadOnly,
+    }
+}
+
 pub fn damage(d: annals::Damage) -> Damage {
     Damage { file: d.file, offset: d.offset, lowest: d.lowest, next: d.next, what: d.what }
 }
@@ -103,14 +116,9 @@ pub fn items(i: annals::Items) -> Items {
 
 pub fn options(o: &Options) -> annals::journal::Options {
     annals::journal::Options {
-        mode: match o.mode {
-            Mode::Create => annals::Mode::Create,
-            Mode::Open => annals::Mode::Open,
-            Mode::OpenOrCreate => annals::Mode::OpenOrCreate,
-            Mode::ReadOnly => annals::Mode::ReadOnly,
-        },
+        mode: mode(o.mode),
         start_at: o.start_at,
-        expect: o.expect.map(|t| annals::Token { log: t.log, frame: t.frame, check: t.check }),
+        expect: o.expect.map(token_to_host),
         items_per_section: o.items_per_section,
         segment_bytes: o.segment_bytes,
         compression: o.compression,

@@ -5,8 +5,10 @@
 mod convert;
 mod disk;
 // Hook: event.
+mod event_log;
 
 // Hook: raft.
+mod raft_log;
 
 // Hook: snapshot.
 
@@ -16,9 +18,11 @@ use annals::journal::SyncTicket;
 use annals::{Config, Journal, Runtime};
 use annals_logs::error::{Damage, Error, Result, Token};
 use annals_logs::types::{Batch, Items, Limits};
+use annals_tests::raft::{self, RaftSubject};
 use annals_tests::sim::SimDisk;
 use annals_tests::subject::{
-    FrameInfo, JournalSubject, LogInfo, Options, ReaderSubject, SegmentInfo, Subject, TicketSubject,
+    EventLogs, FrameInfo, JournalSubject, LogInfo, Options, ReaderSubject, SegmentInfo, Subject,
+    TicketSubject,
 };
 use convert::{error, token};
 use disk::{Environment, Simulated};
@@ -65,6 +69,15 @@ impl Subject for Component {
     }
     fn destroy(&self, name: &str) -> Result<()> {
         self.runtime.destroy_journal(self.storage(), name).map_err(error)
+    }
+    fn open_raft(&self, name: &str, options: &raft::Options) -> Result<Box<dyn RaftSubject>> {
+        self.raft_log(name, options)
+    }
+    fn destroy_raft(&self, name: &str) -> Result<()> {
+        self.runtime.destroy_raft_log(self.storage(), name).map_err(error)
+    }
+    fn events(&self) -> &dyn EventLogs {
+        self
     }
     fn list(&self) -> Result<Vec<LogInfo>> {
         Ok(self.admin()?.list().map_err(error)?.into_iter().map(convert::info).collect())

@@ -75,8 +75,16 @@ impl<H: Host, V: View> RecordLog<H, V> {
         let durable = new.history.tip.address();
         let mut log = Self::bare(self.host.clone(), &self.name, new.history, new.file, new.name);
         let (spare, dying) = (None, Vec::new());
-        log.writer =
-            Some(Writer { lock: None, shared: None, epoch, epoch_starts: false, durable, fill: new.fill, spare, dying });
+        log.writer = Some(Writer {
+            lock: None,
+            shared: None,
+            epoch,
+            epoch_starts: false,
+            durable,
+            fill: new.fill,
+            spare,
+            dying,
+        });
         log.compress = self.compress;
         Ok(log)
     }

@@ -7,7 +7,7 @@ use annals_logs::snapshot::UpdateKind;
 
 pub(super) const CASES: &[Case] = &[
     case!(a_batch_is_seen_with_its_cursor, "§3 snapshot: apply(puts, deletes, purges; cursor)"),
-    case!(a_batch_is_one_frame, "§3 snapshot: as one frame", "§1.1 a batch is one frame"),
+    case!(a_batch_and_its_cursor_are_one_frame, "§3 snapshot: as one frame", "§1.1 a batch is one frame"),
     case!(an_empty_batch_moves_the_cursor, "§3 snapshot: an empty batch still moves the cursor"),
     case!(an_empty_cursor_means_none_also_with_entries, "§3 snapshot: empty means none"),
     case!(a_cursor_may_repeat_and_is_never_compared, "§3 snapshot: the cursor may repeat, is opaque"),
@@ -40,7 +40,7 @@ fn a_batch_is_seen_with_its_cursor(subject: &dyn Subject) -> Outcome {
     holds(&*reopen_read_only(subject)?, &model)
 }
 
-fn a_batch_is_one_frame(subject: &dyn Subject) -> Outcome {
+fn a_batch_and_its_cursor_are_one_frame(subject: &dyn Subject) -> Outcome {
     let snapshot = create(subject)?;
     let frames = |subject: &dyn Subject| -> Result<u64, String> {
         Ok(subject.segments(LOG).fine()?.iter().map(|segment| segment.frames).sum())

@@ -48,7 +48,8 @@ fn tool(name: &str) -> Option<PathBuf> {
         return Some(path);
     }
     // Past the capture of the test harness, so that it is seen in every run.
-    let _ = writeln!(std::io::stderr(), "SKIPPED: {name} is missing in {}; .ci/run installs it", tools.display());
+    let _ =
+        writeln!(std::io::stderr(), "SKIPPED: {name} is missing in {}; .ci/run installs it", tools.display());
     None
 }
 

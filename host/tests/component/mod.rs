@@ -4,15 +4,8 @@
 
 mod convert;
 mod disk;
-// Hook: event.
 mod event_log;
-
-// Hook: raft.
 mod raft_log;
-
-// Hook: snapshot.
-
-// Hook: change.
 
 use annals::journal::SyncTicket;
 use annals::{Config, Journal, Runtime};

@@ -5,6 +5,7 @@
 
 mod admin;
 mod append;
+mod change_log;
 mod compression;
 mod damage;
 mod durability;
@@ -75,7 +76,8 @@ pub fn all() -> &'static [Case] {
             full_disk::CASES,
             admin::CASES,
         ];
-        [tables.concat(), event::tables(), raft::tables(), snapshot::cases()].concat()
+        let logs = [event::tables(), raft::tables(), snapshot::cases(), change_log::tables()];
+        [tables.concat(), logs.concat()].concat()
     })
 }
 

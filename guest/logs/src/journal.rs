@@ -274,18 +274,10 @@ impl<H: Host> Journal<H> {
         if position >= self.log.view().size {
             return self.log.read_held(position - self.log.view().size, count, most, ends, bytes);
         }
-        let error = match self.log.read_frame(position, count, most, lane, ends, bytes) {
-            Err(Error::Damaged(damage)) => damage,
-            other => return other,
-        };
-        // A reader without a lock may have been overtaken by a prune.
-        if self.log.check_writable().is_err()
-            && let Ok(boundary) = self.log.boundary_now()
-            && position < boundary
-        {
-            return Err(Error::Pruned(Bounds { start: boundary, end: self.log.next().max(boundary) }));
+        match self.log.read_frame(position, count, most, lane, ends, bytes) {
+            Err(Error::Damaged(damage)) => Err(self.log.overtaken(position, damage)),
+            other => other,
         }
-        Err(Error::Damaged(error))
     }
 
     /// Begins to replay from `start` to the size as of now.

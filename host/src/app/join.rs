@@ -15,6 +15,8 @@ const MODULE_MAGIC: &[u8] = b"\0asm\x01\0\0\0";
 const RUN: &str = "wasi:cli/run@0.2.";
 /// Where the interfaces of the logs are.
 const LOGS: &str = "annals:log/";
+/// What a host gives to a joined component: `annals:storage`, and these packages of WASI 0.2.
+const WASI: [&str; 6] = ["cli", "clocks", "filesystem", "io", "random", "sockets"];
 
 /// Joins an app with a component that holds the logs, as one component that exports `wasi:cli/run`. What neither part
 /// finds in the other remains an import.
@@ -36,6 +38,8 @@ enum Fault {
     Missing(String, Vec<String>),
     /// It imports this one, which is there in another version.
     Version(String, String),
+    /// It imports these, which nobody gives it.
+    Imports(Vec<String>),
     /// It imports this one, which is there in another form.
     Differs(String, anyhow::Error),
     /// Something else.
@@ -56,6 +60,12 @@ impl fmt::Display for Fault {
             Fault::Missing(import, there) => {
                 write!(f, "it imports '{import}', which is not there; there are {}", there.join(", "))
             }
+            Fault::Imports(imports) => write!(
+                f,
+                "it imports {}, which is not there; there are 'annals:log' and WASI 0.2 ({})",
+                imports.join(", "),
+                WASI.join(", ")
+            ),
             Fault::Version(import, there) => {
                 write!(f, "it imports '{import}', but here is '{there}'; build it against the contract of this version")
             }
@@ -88,6 +98,11 @@ fn joined(app: &[u8], component: &[u8]) -> Result<Vec<u8>, Fault> {
     let run = exports(&graph, app).into_iter().find(|name| name.starts_with(RUN));
     let run = run.ok_or(Fault::NothingToRun)?;
 
+    let strange = imports(&graph, app).into_iter().filter(|name| !is_given(name));
+    let strange: Vec<String> = strange.map(|name| format!("'{name}'")).collect();
+    if !strange.is_empty() {
+        return Err(Fault::Imports(strange));
+    }
     let instance = graph.instantiate(app);
     let mut holder: Option<NodeId> = None;
     for import in imports(&graph, app) {
@@ -119,6 +134,12 @@ fn imports(graph: &CompositionGraph, package: PackageId) -> Vec<String> {
 
 fn exports(graph: &CompositionGraph, package: PackageId) -> Vec<String> {
     graph.types()[graph[package].ty()].exports.keys().cloned().collect()
+}
+
+/// Whether somebody gives this import, in whatever version.
+fn is_given(import: &str) -> bool {
+    let wasi = |package: &str| import.starts_with(&format!("wasi:{package}/"));
+    import.starts_with(LOGS) || import.starts_with("annals:storage/") || WASI.into_iter().any(wasi)
 }
 
 /// The export that this import is.

@@ -195,7 +195,16 @@ fn component_bytes(path: &Path) -> anyhow::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// What is behind an error, on one line.
+/// What is behind an error, on one line: all of it, outermost first.
+fn behind(error: Error) -> String {
+    let why = match std::error::Error::source(&error) {
+        Some(_) => anyhow!(error).chain().skip(1).map(ToString::to_string).collect::<Vec<_>>().join(": "),
+        None => error.to_string(),
+    };
+    why.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The innermost of it.
 fn root_cause(error: Error) -> String {
     let why = anyhow!(error);
     let why = format!("{:#}", why.root_cause());

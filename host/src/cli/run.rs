@@ -13,7 +13,7 @@ use annals::{
 use anyhow::{Context as _, anyhow, bail};
 use clap::Args;
 
-use super::{Outcome, cached, component_bytes, made, root_cause};
+use super::{Outcome, behind, cached, component_bytes, made, root_cause};
 
 /// Run a program that uses the logs: a WebAssembly component in any language
 ///
@@ -55,7 +55,7 @@ pub(crate) fn run(dir: Option<PathBuf>, component: Option<&Path>, run: &Run) -> 
     let app = std::fs::read(&run.app).with_context(|| format!("cannot read '{name}'"))?;
     let other = component.map(component_bytes).transpose()?;
     let app = App::new(&app, other.as_deref().unwrap_or(COMPONENT), cached())
-        .map_err(|error| anyhow!("cannot run '{name}': {}", root_cause(error)))?;
+        .map_err(|error| anyhow!("cannot run '{name}': {}", behind(error)))?;
     let wasi = wasi(run)?;
     let storage = match &dir {
         Some(dir) => made(dir)?,
@@ -63,7 +63,7 @@ pub(crate) fn run(dir: Option<PathBuf>, component: Option<&Path>, run: &Run) -> 
     };
     let code = app.run(storage, wasi).map_err(|error| match error {
         Error::Trap(_) => anyhow!("'{name}' was stopped: {}", root_cause(error)),
-        Error::Setup(_) => anyhow!("cannot run '{name}': {}", root_cause(error)),
+        Error::Setup(_) => anyhow!("cannot run '{name}': {}", behind(error)),
         error => anyhow!("'{name}' was stopped: {error}"),
     })?;
     // What does not fit into an exit code of this system is a failure too.

@@ -9,5 +9,6 @@ mod place;
 mod raft;
 mod raft_kill;
 mod shared;
+mod run;
 mod tools;
 mod trouble;

@@ -27,6 +27,7 @@
 //!    And a test in `tests/campaigns.rs` that they notice a disk that lies about sync.
 //! 3. Look at the counts that they print, and break the log on purpose once for each sync and each order it relies on.
 
+pub mod beside;
 pub mod draw;
 pub mod faults;
 pub mod flips;
@@ -104,6 +105,7 @@ macro_rules! campaign_tests {
                 a_fault_at_any_call_loses_nothing_that_was_promised: "fault sweep", faults;
                 no_flipped_bit_makes_a_log_return_wrong_data: "bit flips", flips;
                 no_garbage_makes_a_log_return_wrong_data: "garbage", garbage;
+                a_reader_beside_a_writer_sees_a_state_that_was_and_no_damage: "beside a writer", beside;
                 no_hostile_answer_of_the_storage_traps: "hostile answers", hostile;
             );
         }

@@ -6,6 +6,7 @@
 mod admin;
 mod append;
 mod change_log;
+mod beside;
 mod compression;
 mod damage;
 mod durability;
@@ -69,6 +70,7 @@ pub fn all() -> &'static [Case] {
             token::CASES,
             damage::CASES,
             stale::CASES,
+            beside::CASES,
             promises::CASES,
             files::CASES,
             compression::CASES,

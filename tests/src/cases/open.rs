@@ -25,7 +25,7 @@ pub(super) const CASES: &[Case] = &[
     case!(the_lock_wait_is_the_hosts, "H9"),
     case!(a_refused_open_lets_go_of_the_lock, "H10"),
     case!(a_read_only_open_changes_nothing, "D11.1"),
-    case!(a_read_only_open_repairs_no_torn_tail, "D9.3", "D11.1"),
+    case!(a_read_only_open_repairs_no_torn_tail, "D9.3", "D11.1", "D11.5"),
     case!(a_read_only_journal_refuses_changes, "D11.3"),
     case!(a_read_only_journal_shows_the_log_as_of_its_open, "D11.5"),
     case!(a_read_only_journal_never_shows_what_came_later, "D11.5", "H19", "H20"),

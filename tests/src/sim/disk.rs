@@ -97,6 +97,8 @@ pub(super) struct Disk {
     pub(super) crashed: bool,
     pub(super) number: u64,
     pub(super) crash: Option<CrashPlan>,
+    /// At a call somebody else has changed the disk to this.
+    pub(super) change: Option<(u64, Arc<Disk>)>,
     pub(super) faults: Vec<Fault>,
     pub(super) counters: Counters,
     trace: VecDeque<Traced>,
@@ -125,6 +127,7 @@ impl Disk {
             crashed: false,
             number: 0,
             crash: None,
+            change: None,
             faults: Vec::new(),
             counters: Counters::default(),
             trace: VecDeque::new(),
@@ -150,6 +153,9 @@ impl Disk {
         if self.number > self.most_calls {
             let error = breach(format!("more than {} calls\n{}", self.most_calls, self.trace()));
             return Step::Fail { point: Point::Before, error, crash: false };
+        }
+        if let Some((_, later)) = self.change.take_if(|(at, _)| *at <= self.number) {
+            self.catch_up(&later);
         }
         self.counters.calls[call as usize] += 1;
         let step = self.decide(call, name);
@@ -202,6 +208,21 @@ impl Disk {
             3 => names.push("\u{e9}/..\0".into()),
             _ => names.iter_mut().for_each(|name| name.truncate(name.len() / 2)),
         }
+    }
+
+    /// Files and cells become those of the other disk. Handles stay: of a file that has no name there any more they keep
+    /// what it held.
+    fn catch_up(&mut self, later: &Disk) {
+        let gone: Vec<_> =
+            self.names.keys().filter(|name| !later.names.contains_key(*name)).cloned().collect();
+        gone.iter().for_each(|name| self.unname(name));
+        for (name, body) in later.named() {
+            let id = self.names.get(name).copied().unwrap_or_else(|| self.fresh());
+            self.names.insert(name.clone(), id);
+            let kept = self.files.entry(id).or_default();
+            (kept.body, kept.named) = (body.clone(), true);
+        }
+        self.cells.clone_from(&later.cells);
     }
 
     fn decide(&mut self, call: Call, name: &str) -> Step {

@@ -89,6 +89,12 @@ impl SimDisk {
         self.state().crash = Some(plan);
     }
 
+    /// At a call the disk becomes as the other one is now: a process that holds the lock was at work.
+    pub fn plan_change(&self, call: u64, later: &SimDisk) {
+        let later = later.state().clone();
+        self.state().change = Some((call, Arc::new(later)));
+    }
+
     /// Stops the machine now: every later call through this disk's handles fails.
     pub fn crash_now(&self) {
         self.state().crashed = true;

@@ -130,6 +130,10 @@ impl View for State {
         self.events = self.events.min(next);
     }
 
+    fn kept(&self, bounds: Bounds) -> Vec<Bounds> {
+        self.deleted.kept(bounds.start, bounds.end)
+    }
+
     fn weight(&self) -> u64 {
         NUMBERS + RANGE * self.deleted.len()
     }

@@ -79,7 +79,7 @@ impl<H: Host> RaftLog<H> {
                 Ok(next) if next > from => from = next,
                 Ok(_) => break, // no more fit
                 Err(Error::Damaged(_)) if had > 0 => break,
-                Err(Error::Damaged(damage)) => return Err(self.overtaken(from, damage)),
+                Err(Error::Damaged(damage)) => return Err(self.log.overtaken(from, damage)),
                 Err(error) => return Err(error),
             }
         }
@@ -93,17 +93,6 @@ impl<H: Host> RaftLog<H> {
         }
         take_terms(&mut entries)?;
         Ok(entries)
-    }
-
-    /// What to answer for damage at this index: a reader without a lock may have been overtaken by a purge.
-    fn overtaken(&self, index: u64, damage: Damage) -> Error {
-        if self.log.check_writable().is_err()
-            && let Ok(boundary) = self.log.boundary_now()
-            && index < boundary
-        {
-            return Error::Pruned(Bounds { start: boundary, end: self.log.view().next().max(boundary) });
-        }
-        Error::Damaged(damage)
     }
 }
 

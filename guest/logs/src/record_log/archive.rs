@@ -2,6 +2,7 @@
 //!
 //! The file itself says to which log it belongs, so its name does not matter. All of it is read and checked.
 
+use super::history::History;
 use super::open::{Newest, damaged};
 use super::recovery::Verdict;
 use super::scan::Scanner;
@@ -40,7 +41,11 @@ impl<H: Host, V: View> RecordLog<H, V> {
         }
         let mut survey = Survey::<V>::new(&mut scanner, None, true, None)?;
         survey.run(&mut scanner)?;
-        let Some(history) = survey.history.filter(|history| history.tip.kind.has_index()) else {
+        let damage = &survey.damage;
+        let ends = |history: &History<V>| {
+            history.tip.kind.has_index() && damage.iter().all(|damage| damage.offset < history.tip.last)
+        };
+        let Some(history) = survey.history.filter(ends) else {
             let what = "the file does not end with a footer: it is being written, or a part of it is missing";
             return Err(damaged(name, scanner.size, what));
         };

@@ -3,7 +3,6 @@
 use super::items::Source;
 use super::scan::Scanner;
 use super::window::{Window, read_failed};
-use super::{RecordLog, View};
 use crate::error::{Error, Result};
 use crate::format::frame::{FrameHeader, Place, Promise};
 use crate::format::{ALIGN, HEADER};
@@ -65,28 +64,5 @@ impl<H: Host> FrameList<H> {
             found.push((offset, header, promised, live));
         }
         Ok(found)
-    }
-}
-
-impl<H: Host, V: View> RecordLog<H, V> {
-    /// What can be read of a segment: positions from, to, and the address from which on.
-    pub(crate) fn live_runs(&mut self, segment: u64) -> Result<Vec<(u64, u64, u64)>> {
-        let boundary = self.view().boundary();
-        // Positions from the floor of a later segment on are in that one.
-        let mut floor = u64::MAX;
-        for number in self.older.clone().into_iter().filter(|n| *n > segment) {
-            floor = floor.min(self.floor(number)?);
-        }
-        let index = if segment == self.place.segment {
-            &self.history.index
-        } else {
-            floor = floor.min(self.history.index.floor);
-            if self.older.binary_search(&segment).is_err() {
-                return Ok(Vec::new());
-            }
-            &self.sealed(segment)?.index
-        };
-        let runs = index.runs.iter().map(|r| (r.first.max(boundary), r.end().min(floor), r.offset));
-        Ok(runs.filter(|(first, end, _)| first < end).collect())
     }
 }

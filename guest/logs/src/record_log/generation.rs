@@ -74,9 +74,17 @@ impl<H: Host, V: View> RecordLog<H, V> {
         let new = SegmentFile::first(&self.host, &self.name, place, epoch, &create, (tip.number, tip.chain))?;
         let durable = new.history.tip.address();
         let mut log = Self::bare(self.host.clone(), &self.name, new.history, new.file, new.name);
-        let (spare, dying) = (None, Vec::new());
-        log.writer =
-            Some(Writer { lock: None, shared: None, epoch, epoch_starts: false, durable, fill: new.fill, spare, dying });
+        log.writer = Some(Writer {
+            lock: None,
+            heir: true,
+            shared: None,
+            epoch,
+            epoch_starts: false,
+            durable,
+            fill: new.fill,
+            spare: None,
+            dying: Vec::new(),
+        });
         log.compress = self.compress;
         Ok(log)
     }
@@ -100,7 +108,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
         }
         let lock = self.writer.take().and_then(|writer| writer.lock);
         if let Some(writer) = next.writer.as_mut() {
-            writer.lock = lock;
+            (writer.lock, writer.heir) = (lock, false);
         }
         self.syncs.clear();
         Ok(core::mem::replace(self, next))

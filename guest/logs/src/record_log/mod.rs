@@ -11,6 +11,7 @@
 //! * after a failed write or sync nothing more is written: every call answers `closed`.
 
 mod archive;
+mod beside;
 mod dead;
 mod frames;
 mod generation;
@@ -18,6 +19,7 @@ mod history;
 mod index;
 mod items;
 mod life;
+mod live;
 mod locate;
 mod open;
 mod part;
@@ -47,7 +49,7 @@ pub(crate) use sync::Ticket;
 pub(crate) use window::{exhausted, room};
 pub(crate) use write::NewFrame;
 
-use crate::error::{Damage, Error, Result};
+use crate::error::{Bounds, Damage, Error, Result};
 use crate::format::frame::{FrameHeader, Place, Promise};
 use crate::format::names::FileName;
 use crate::format::root;
@@ -95,6 +97,12 @@ pub(crate) trait View: Clone {
     fn counts(&self) -> bool {
         true
     }
+    /// The parts of these bounds whose items can be read, if they are there.
+    fn kept(&self, bounds: Bounds) -> Vec<Bounds> {
+        let Bounds { start, end } = bounds;
+        let start = start.max(self.boundary());
+        (start < end).then_some(Bounds { start, end }).into_iter().collect()
+    }
     /// The lowest position that can be read.
     fn oldest(&self) -> Option<u64> {
         (self.boundary() < self.next()).then(|| self.boundary())
@@ -103,9 +111,10 @@ pub(crate) trait View: Clone {
 
 /// What only a writer has.
 struct Writer<H: Host> {
-    /// Held until the log is closed; in shared mode while a call writes; none in a log that is to succeed another one,
-    /// which holds it.
+    /// Held until the log is closed; in shared mode while a call writes.
     lock: Option<H::Lock>,
+    /// The log that this one is to succeed holds it.
+    heir: bool,
     /// What only shared mode needs.
     shared: Option<Shared>,
     epoch: u64,

@@ -179,24 +179,6 @@ impl<H: Host, V: View> RecordLog<H, V> {
         Ok(history.map(after))
     }
 
-    /// The boundary as of now, in a log that another process may be writing.
-    pub(crate) fn boundary_now(&self) -> Result<u64> {
-        Ok(self.view_now()?.boundary())
-    }
-
-    /// The view as of now, likewise.
-    pub(crate) fn view_now(&self) -> Result<V> {
-        let request = super::Request {
-            mode: crate::types::Mode::ReadOnly,
-            expect: None,
-            lock_wait_ms: 0,
-            create: super::Create { segment_bytes: 0, options: Vec::new(), view: self.history.view.clone() },
-            accept: &|_, _| Ok(()),
-        };
-        let log = RecordLog::<H, V>::open(self.host.clone(), &self.name, &request)?;
-        Ok(log.view().clone())
-    }
-
     fn with_source<R>(
         &mut self,
         segment: u64,

@@ -83,7 +83,14 @@ impl<'a, F: File> Scanner<'a, F> {
     pub(super) fn without_fill(file: &'a F, name: &'a str, place: Place) -> Result<Self> {
         let size = file_size(file, name)?;
         let mut scanner = Scanner::new(file, name, place, size);
-        scanner.size = scanner.end_of_data(0)?;
+        scanner.size = match scanner.end_of_data(0) {
+            // A writer may have cut the fill in between.
+            Err(_) if file_size(file, name)? < size => {
+                scanner.size = file_size(file, name)?;
+                scanner.end_of_data(0)?
+            }
+            end => end?,
+        };
         Ok(scanner)
     }
 

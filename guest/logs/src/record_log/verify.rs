@@ -9,7 +9,7 @@ use super::scan::Scanner;
 use super::survey::{Step, Survey};
 use super::window::{file_size, read_failed};
 use super::{RecordLog, View, life, read};
-use crate::error::{Damage, Error, Result};
+use crate::error::{Damage, Result};
 use crate::format::frame::{Kind, Place};
 use crate::storage::{Host, StorageError};
 use alloc::{collections::VecDeque, string::String, vec::Vec};
@@ -42,7 +42,9 @@ impl<H: Host, V: View> Verify<H, V> {
         let log = RecordLog::<H, V>::open(host.clone(), name, request)?;
         let files = life::Files::list(host, name, log.place.log, log.place.generation)?;
         let mut verify = Self::of(log)?;
-        verify.damage.extend(files.strays.iter().map(|file| stray(file)));
+        if !verify.log.is_gone() {
+            verify.damage.extend(files.strays.iter().map(|file| stray(file)));
+        }
         Ok(verify)
     }
 
@@ -86,7 +88,9 @@ impl<H: Host, V: View> Verify<H, V> {
         let file = match self.log.host.open(&name) {
             Ok(file) => file,
             Err(StorageError::NotFound) => {
-                self.damage.push(read::missing(&name));
+                if !self.log.was_removed(number) {
+                    self.damage.push(read::missing(&name));
+                }
                 return Ok(());
             }
             Err(e) => return Err(read_failed(&name, e)),
@@ -150,114 +154,7 @@ impl<H: Host, V: View> Verify<H, V> {
     }
 }
 
-impl<H: Host, V: View> RecordLog<H, V> {
-    /// Sizes of the log's files and the bytes of those with items that can be read, segment by segment, oldest first.
-    pub(crate) fn segment_facts(&mut self) -> Result<Vec<SegmentFacts>> {
-        let mut facts = Vec::new();
-        for number in self.older.clone() {
-            let boundary = self.view().boundary();
-            match self.sealed(number) {
-                Ok(sealed) => {
-                    let bytes = file_size(&sealed.file, &sealed.name)?;
-                    facts.push(SegmentFacts::new(&sealed.name, true, bytes, &sealed.index, boundary));
-                }
-                Err(Error::Damaged(damage)) => {
-                    facts.push(SegmentFacts { file: damage.file, sealed: true, ..SegmentFacts::default() });
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        let bytes = file_size(self.file()?, &self.file_name)?;
-        let boundary = self.view().boundary();
-        facts.push(SegmentFacts::new(&self.file_name, false, bytes, &self.history.index, boundary));
-        // What a later segment superseded is not live in an earlier one.
-        let mut floor = u64::MAX;
-        for fact in facts.iter_mut().rev() {
-            if fact.next > floor {
-                fact.next = floor.max(fact.first);
-            }
-            if fact.first == fact.next {
-                fact.live_bytes = 0;
-            }
-            floor = floor.min(fact.floor);
-        }
-        for (number, fact) in self.older.clone().into_iter().chain([self.place.segment]).zip(&mut facts) {
-            fact.frames = self.count_frames(number)?;
-        }
-        Ok(facts)
-    }
-
-    fn count_frames(&mut self, number: u64) -> Result<u64> {
-        let last = if number == self.place.segment {
-            Some(self.history.tip.number)
-        } else {
-            self.after(number)?.map(|after| after.number.saturating_sub(1))
-        };
-        let first = if number == self.place.segment {
-            self.history.index.first_number
-        } else {
-            match self.sealed(number) {
-                Ok(sealed) => sealed.index.first_number,
-                Err(_) => return Ok(0),
-            }
-        };
-        Ok(last.map_or(0, |last| (last + 1).saturating_sub(first)))
-    }
-
-    /// Bytes in the log's files, and how many there are.
-    pub(crate) fn space(&mut self) -> Result<(u64, u32)> {
-        let mut bytes = file_size(self.file()?, &self.file_name)?;
-        for number in &self.older {
-            let name = self.segment_name(*number);
-            bytes = bytes.saturating_add(match self.host.open(&name) {
-                Ok(file) => file_size(&file, &name)?,
-                Err(StorageError::NotFound) => 0, // given up since, or missing
-                Err(error) => return Err(read_failed(&name, error)),
-            });
-        }
-        Ok((bytes, self.older.len() as u32 + 1))
-    }
-
-    /// When the newest segment was begun, in Unix milliseconds.
-    pub(crate) fn begun_ms(&self) -> u64 {
-        self.history.header.begun_ms
-    }
-}
-
 /// A file that is no part of the log whose name it bears.
 pub(crate) fn stray(file: &str) -> Damage {
     Damage { what: "a file that does not belong to this log".into(), ..read::missing(file) }
-}
-
-/// What `admin` tells of a segment.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct SegmentFacts {
-    pub(crate) file: String,
-    pub(crate) sealed: bool,
-    pub(crate) bytes: u64,
-    pub(crate) live_bytes: u64,
-    pub(crate) frames: u64,
-    pub(crate) first: u64,
-    pub(crate) next: u64,
-    floor: u64,
-}
-
-impl SegmentFacts {
-    fn new(file: &str, sealed: bool, bytes: u64, index: &super::index::Index, boundary: u64) -> SegmentFacts {
-        let live: Vec<_> = index.runs.iter().filter(|r| r.end() > boundary).collect();
-        let first = live.first().map_or(0, |r| r.first.max(boundary));
-        let next = live.last().map_or(first, |r| r.end());
-        // From run to run; the last one to the end of the file.
-        let live_bytes = (live.iter()).map(|r| index.limit(r).min(bytes).saturating_sub(r.offset)).sum();
-        SegmentFacts {
-            file: file.into(),
-            sealed,
-            bytes,
-            live_bytes,
-            frames: 0,
-            first,
-            next,
-            floor: index.floor,
-        }
-    }
 }

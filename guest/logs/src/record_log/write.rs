@@ -199,7 +199,8 @@ impl<H: Host, V: View> RecordLog<H, V> {
         self.check_open()?;
         let writer = self.writer.as_mut().ok_or(Error::ReadOnly)?;
         // In shared mode whoever writes has entered.
-        if writer.lock.is_some() { Ok(writer) } else { Err(Error::Other("the log is not locked".into())) }
+        let locked = writer.lock.is_some() || writer.heir;
+        if locked { Ok(writer) } else { Err(Error::Other("the log is not locked".into())) }
     }
 
     /// The token of the last frame.

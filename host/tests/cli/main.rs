@@ -8,7 +8,7 @@ mod ordinary;
 mod place;
 mod raft;
 mod raft_kill;
-mod shared;
 mod run;
+mod shared;
 mod tools;
 mod trouble;

@@ -102,11 +102,8 @@ impl Store {
         self.next += 1;
         let word = |blob: Option<&str>| blob.unwrap_or("-").to_owned();
         let old = self.blob_of(key)?;
-        let intent = Intent {
-            new: word(new.map(|(blob, _)| blob)),
-            old: word(old.as_deref()),
-            key: key.to_owned(),
-        };
+        let intent =
+            Intent { new: word(new.map(|(blob, _)| blob)), old: word(old.as_deref()), key: key.to_owned() };
         self.changes.record(&id, &intent.to_change())?;
         match new {
             Some((blob, text)) => {
@@ -200,7 +197,9 @@ pub(crate) fn run(dir: &Path, lines: impl BufRead) -> Result<()> {
                     println!("{key} {text}");
                 }
             }
-            _ => return Err(format!("line {number} is neither put KEY TEXT, nor delete KEY, nor list").into()),
+            _ => {
+                return Err(format!("line {number} is neither put KEY TEXT, nor delete KEY, nor list").into());
+            }
         }
         println!("done {number}");
     }

@@ -60,7 +60,8 @@ impl Drop for Place {
 fn fold(storage: &Arc<Memory>) -> Snapshot {
     let fold = RUNTIME.snapshot(storage.clone(), "fold", &Options::default()).unwrap();
     let value = vec![7; 100_000];
-    let updates = [Update::put(b"a", b"1").version(b"v1"), Update::put(b"b", b""), Update::put(b"big", &value)];
+    let updates =
+        [Update::put(b"a", b"1").version(b"v1"), Update::put(b"b", b""), Update::put(b"big", &value)];
     fold.apply(&updates, b"cursor 3").unwrap();
     fold
 }
@@ -270,15 +271,31 @@ fn every_tampering_is_refused_with_its_fault_and_leaves_no_log() {
         ),
         ("another size declared", F::Size, edited(&size, &format!("\"size\": {}", entries + 1))),
         ("an endless size declared", F::Size, edited(&size, "\"size\": 18446744073709551615")),
-        ("an undeclared file", F::UndeclaredFile, Box::new(|out| fs::write(out.join("data/more"), "").unwrap())),
-        ("an undeclared file above", F::UndeclaredFile, Box::new(|out| fs::write(out.join("README"), "").unwrap())),
+        (
+            "an undeclared file",
+            F::UndeclaredFile,
+            Box::new(|out| fs::write(out.join("data/more"), "").unwrap()),
+        ),
+        (
+            "an undeclared file above",
+            F::UndeclaredFile,
+            Box::new(|out| fs::write(out.join("README"), "").unwrap()),
+        ),
         ("a case twin", F::UndeclaredFile, Box::new(|out| fs::write(out.join("data/Cursor"), "").unwrap())),
         ("a missing file", F::MissingFile, Box::new(|out| fs::remove_file(out.join(ENTRIES)).unwrap())),
-        ("a missing directory", F::MissingFile, Box::new(|out| fs::remove_dir_all(out.join("data")).unwrap())),
+        (
+            "a missing directory",
+            F::MissingFile,
+            Box::new(|out| fs::remove_dir_all(out.join("data")).unwrap()),
+        ),
         ("a link for a file", F::NotAFile, Box::new(|out| link_away(out, ENTRIES))),
         ("a link for the manifest", F::NotAFile, Box::new(|out| link_away(out, "MANIFEST.json"))),
         ("a link in the middle of the path", F::NotAFile, Box::new(|out| link_away(out, "data"))),
-        ("an undeclared link", F::NotAFile, Box::new(|out| symlink("/etc/passwd", out.join("data/more")).unwrap())),
+        (
+            "an undeclared link",
+            F::NotAFile,
+            Box::new(|out| symlink("/etc/passwd", out.join("data/more")).unwrap()),
+        ),
         (
             "a directory for a file",
             F::NotAFile,
@@ -287,7 +304,11 @@ fn every_tampering_is_refused_with_its_fault_and_leaves_no_log() {
                 fs::create_dir(out.join("data/cursor")).unwrap();
             }),
         ),
-        ("an undeclared directory", F::NotAFile, Box::new(|out| fs::create_dir(out.join("data/more")).unwrap())),
+        (
+            "an undeclared directory",
+            F::NotAFile,
+            Box::new(|out| fs::create_dir(out.join("data/more")).unwrap()),
+        ),
         (
             "a file for a directory",
             F::UndeclaredFile,
@@ -315,7 +336,11 @@ fn every_tampering_is_refused_with_its_fault_and_leaves_no_log() {
         ("the manifest as path", F::Path, path("MANIFEST.json")),
         ("a path declared twice", F::Manifest, edited(ENTRIES, "data/cursor")),
         ("another backend", F::Backend, edited("annals-snapshot", "other")),
-        ("another version", F::BackendVersion, edited("\"backend_version\": \"1\"", "\"backend_version\": \"2\"")),
+        (
+            "another version",
+            F::BackendVersion,
+            edited("\"backend_version\": \"1\"", "\"backend_version\": \"2\""),
+        ),
         ("another schema", F::SchemaVersion, edited("\"schema_version\": 1", "\"schema_version\": 2")),
         ("an unknown field", F::Manifest, edited("\"backend\"", "\"more\": 1, \"backend\"")),
         ("an unknown field of a file", F::Manifest, edited("\"path\"", "\"more\": 1, \"path\"")),
@@ -394,6 +419,9 @@ fn an_import_that_crashes_at_any_point_leaves_no_log() {
         assert_eq!(opened.map(drop), Err(Error::NotFound));
         // And its name can be used.
         artifact.import(&RUNTIME, storage.clone(), "copy", None, |_| {}).unwrap();
-        assert_eq!(RUNTIME.snapshot(storage, "copy", &Options::open()).unwrap().cursor(), Ok(b"more".to_vec()));
+        assert_eq!(
+            RUNTIME.snapshot(storage, "copy", &Options::open()).unwrap().cursor(),
+            Ok(b"more".to_vec())
+        );
     }
 }

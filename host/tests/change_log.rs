@@ -172,7 +172,10 @@ fn what_is_too_large_does_not_cross_and_reading_only_comes_first() {
         (RUNTIME.change_log(storage.clone(), "steps", &named(&long)).map(drop), Limit::Name),
         (RUNTIME.change_log(storage.clone(), &long, &named("one")).map(drop), Limit::Name),
     ] {
-        assert!(matches!(answer, Err(Error::TooLarge { what, .. }) if what == limit), "{limit:?}: {answer:?}");
+        assert!(
+            matches!(answer, Err(Error::TooLarge { what, .. }) if what == limit),
+            "{limit:?}: {answer:?}"
+        );
     }
     log.record(b"1", &change("blob")).unwrap();
     let all = open(&storage, Options::read_only());

@@ -126,10 +126,7 @@ fn dropping_the_last_clone_lets_go_of_the_lock() {
     let one = fold(&storage);
     let other = one.clone();
     drop(one);
-    assert_eq!(
-        RUNTIME.snapshot(storage.clone(), "fold", &Options::open()).map(drop),
-        Err(Error::Locked)
-    );
+    assert_eq!(RUNTIME.snapshot(storage.clone(), "fold", &Options::open()).map(drop), Err(Error::Locked));
     drop(other);
     assert!(RUNTIME.snapshot(storage, "fold", &Options::open()).is_ok());
 }
@@ -149,7 +146,10 @@ fn what_is_too_large_does_not_cross_and_changes_nothing() {
         (log.get(key).map(drop), Limit::KeySize),
         (log.range(key).map(drop), Limit::KeySize),
     ] {
-        assert!(matches!(answer, Err(Error::TooLarge { what, .. }) if what == limit), "{limit:?}: {answer:?}");
+        assert!(
+            matches!(answer, Err(Error::TooLarge { what, .. }) if what == limit),
+            "{limit:?}: {answer:?}"
+        );
     }
     assert_eq!((log.cursor(), log.has_entries()), (Ok(vec![]), Ok(false)));
     log.close().unwrap();

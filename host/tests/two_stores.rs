@@ -104,7 +104,11 @@ fn killed(dir: &Path, ops: &[Op], after: Duration) -> usize {
     let mut line = String::new();
     while !line.contains("finished ") {
         line.clear();
-        assert_ne!(stdout.read_line(&mut line).expect("UTF-8"), 0, "it ended before it had opened the stores");
+        assert_ne!(
+            stdout.read_line(&mut line).expect("UTF-8"),
+            0,
+            "it ended before it had opened the stores"
+        );
     }
     let reader = thread::spawn(move || stdout.lines().map_while(Result::ok).collect::<Vec<String>>());
     thread::sleep(after);
@@ -142,7 +146,10 @@ fn after_kill_9_no_blob_is_an_orphan_and_no_entry_dangles() {
         }
         println!("round {round}: {acknowledged} acknowledged, {finished} to finish");
         assert!(finished <= 1, "one change at a time");
-        assert!(found == model || found == next, "round {round}: neither as acknowledged nor one change further");
+        assert!(
+            found == model || found == next,
+            "round {round}: neither as acknowledged nor one change further"
+        );
         model = found;
         finished_in_all += finished;
         match random.below(3) {
@@ -177,7 +184,8 @@ fn each_step_that_a_crash_can_come_behind_is_finished() {
         store.close().unwrap();
         let storage = Arc::new(Directory::open(dir.join("logs")).unwrap());
         if steps > 0 {
-            let changes = runtime.change_log(storage.clone(), "changes", &change_log::Options::open()).unwrap();
+            let changes =
+                runtime.change_log(storage.clone(), "changes", &change_log::Options::open()).unwrap();
             changes.record(b"1", &Change::new(format!("new {old} key"))).unwrap();
         }
         if steps > 1 {
@@ -192,7 +200,11 @@ fn each_step_that_a_crash_can_come_behind_is_finished() {
         }
         let (mut store, finished) = Store::open(&dir).unwrap();
         assert_eq!(finished, u64::from(steps > 0), "behind step {steps}");
-        assert_eq!(listed(&store), Model::from([("key".to_owned(), expected.to_owned())]), "behind step {steps}");
+        assert_eq!(
+            listed(&store),
+            Model::from([("key".to_owned(), expected.to_owned())]),
+            "behind step {steps}"
+        );
         store.delete("key").unwrap();
         assert_eq!(listed(&store), Model::new());
         store.close().unwrap();

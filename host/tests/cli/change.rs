@@ -63,8 +63,11 @@ fn json_says_everything_that_can_be_said() {
 #[test]
 fn what_a_killed_instance_left_is_taken_over() {
     let place = Place::new("change-recover");
-    let mut child =
-        place.command(&["change", "heartbeat", "steps"]).stdin(Stdio::piped()).spawn().expect("annals starts");
+    let mut child = place
+        .command(&["change", "heartbeat", "steps"])
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("annals starts");
     child.wait().expect("it ends: there is no such log");
     record(&place, "", &[]);
     let mut child = place
@@ -75,7 +78,8 @@ fn what_a_killed_instance_left_is_taken_over() {
     assert_eq!(read_line(&mut child), "instance holder");
     let listed = place.ok(&["change", "instances", "steps"]);
     assert!(listed.contains("holder") && listed.contains("live"), "{listed}");
-    let ran = place.run(&["change", "record", "steps", "--id", "1", "--payload", "x", "--instance", "holder"]);
+    let ran =
+        place.run(&["change", "record", "steps", "--id", "1", "--payload", "x", "--instance", "holder"]);
     ran.expect(2);
     ran.says(&["another program is that instance", "--lock-wait", "--instance"]);
     let ran = place.run(&["change", "destroy", "steps", "--yes"]);
@@ -133,12 +137,15 @@ fn list_info_inspect_and_verify_know_change_logs() {
 fn a_damaged_instance_is_reported_until_it_is_given_up() {
     let place = Place::new("change-damage");
     for number in 0..5 {
-        record(&place, &format!("{number}\tpayload {number} {}\n", "p".repeat(2000)), &["--instance", "hurt"]);
+        record(
+            &place,
+            &format!("{number}\tpayload {number} {}\n", "p".repeat(2000)),
+            &["--instance", "hurt"],
+        );
     }
     record(&place, "1\tblobs/1\n", &["--instance", "whole"]);
-    let hurt = place.contents().into_iter().find(|(_, bytes)| {
-        bytes.windows(9).any(|window| window == b"payload 2")
-    });
+    let hurt =
+        place.contents().into_iter().find(|(_, bytes)| bytes.windows(9).any(|window| window == b"payload 2"));
     let (path, mut bytes) = hurt.expect("the file of the instance");
     let at = bytes.windows(9).position(|window| window == b"payload 2").unwrap();
     bytes[at + 50] ^= 1;

@@ -112,7 +112,8 @@ fn no_change_is_missed_and_none_comes_back_whoever_is_killed() {
             let held = scan(&place, Some(name));
             let ops = ops(&mut random, name, &held, &mut next);
             let lines: Vec<String> = ops.iter().map(Op::line).collect();
-            let args = [&["change", "record", "steps", "-", "--input", "json", "--instance", name][..], &SMALL];
+            let args =
+                [&["change", "record", "steps", "-", "--input", "json", "--instance", name][..], &SMALL];
             let when = match random.within(0..2) {
                 0 => early,
                 _ => When::Printed(Duration::from_micros(random.within(0..80_000))),
@@ -132,5 +133,8 @@ fn no_change_is_missed_and_none_comes_back_whoever_is_killed() {
         let verified = place.ok(&["verify"]);
         assert!(verified.starts_with("ok steps: "), "{verified}");
     }
-    println!("{} outstanding at the end, {acknowledged} acknowledged before a kill, {taken} taken over", state.len());
+    println!(
+        "{} outstanding at the end, {acknowledged} acknowledged before a kill, {taken} taken over",
+        state.len()
+    );
 }

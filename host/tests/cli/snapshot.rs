@@ -17,12 +17,18 @@ fn range(place: &Place, log: &str) -> String {
 fn lines_are_applied_and_read_back_in_the_order_of_keys() {
     let place = Place::new("snapshot-lines");
     let printed = apply(&place, "b\t2\na\t1\nc\t3\ttabs\n\tempty key\n", &["--cursor", "offset 4"]);
-    assert!(printed.starts_with("durable 4\ncursor-hex 6f66667365742034\ncursor offset 4\ntoken "), "{printed}");
+    assert!(
+        printed.starts_with("durable 4\ncursor-hex 6f66667365742034\ncursor offset 4\ntoken "),
+        "{printed}"
+    );
     assert_eq!(range(&place, "fold"), "\tempty key\na\t1\nb\t2\nc\t3\ttabs\n");
     apply(&place, "b\n\na\tnew\n", &["--deletes", "--batch", "1"]);
     assert_eq!(range(&place, "fold"), "a\tnew\nc\t3\ttabs\n");
     assert_eq!(place.ok(&["snapshot", "range", "fold", "c", "--output", "keys"]), "c\n");
-    assert_eq!(place.ok(&["snapshot", "range", "fold", "--output", "hex"]), "61\t6e6577\t\n63\t330974616273\t\n");
+    assert_eq!(
+        place.ok(&["snapshot", "range", "fold", "--output", "hex"]),
+        "61\t6e6577\t\n63\t330974616273\t\n"
+    );
     assert_eq!(place.ok(&["snapshot", "range", "fold", "--hex", "63", "--output", "keys"]), "c\n");
     assert_eq!(place.ok(&["snapshot", "get", "fold", "a"]), "new\n");
     assert_eq!(place.ok(&["snapshot", "get", "fold", "--hex", "61", "--output", "raw"]), "new");
@@ -76,7 +82,8 @@ fn json_goes_in_as_it_comes_out_and_says_where_batches_end() {
 #[test]
 fn a_wrong_line_is_named_and_what_was_applied_before_it_is_safe() {
     let place = Place::new("snapshot-wrong");
-    let ran = place.feed(&["snapshot", "apply", "fold", "-", "--batch", "2"], b"a\t1\nb\t2\nc\t3\nno tab\nd\t4\n");
+    let ran =
+        place.feed(&["snapshot", "apply", "fold", "-", "--batch", "2"], b"a\t1\nb\t2\nc\t3\nno tab\nd\t4\n");
     ran.expect(2);
     ran.says(&["standard input", "stopped behind 2 changes (safe)", "line 4 has no TAB", "--deletes"]);
     assert_eq!(range(&place, "fold"), "a\t1\nb\t2\n");
@@ -147,8 +154,12 @@ fn damage_is_named_and_the_exit_code_is_1() {
     for number in 0..30 {
         apply(&place, &format!("key {number:02}\t{}\n", "v".repeat(3000)), &[]);
     }
-    let (path, mut bytes) =
-        place.contents().into_iter().filter(|(path, _)| path.parent().unwrap().ends_with("files")).next().unwrap();
+    let (path, mut bytes) = place
+        .contents()
+        .into_iter()
+        .filter(|(path, _)| path.parent().unwrap().ends_with("files"))
+        .next()
+        .unwrap();
     let at = bytes.windows(6).position(|window| window == b"key 11").unwrap();
     bytes[at + 100] ^= 1;
     fs::write(path, bytes).unwrap();
@@ -177,7 +188,10 @@ fn a_fold_goes_through_a_directory_into_another_storage() {
     let manifest = fs::read_to_string(out.join("MANIFEST.json")).unwrap();
     assert!(manifest.contains("\"backend\": \"annals-snapshot\"") && manifest.contains("\"35303030\""));
     let printed = other.ok(&["snapshot", "import", "copy", "--from", to, "--segment-bytes", "64KiB"]);
-    assert!(printed.starts_with("imported 2 files, ") && printed.contains("\ncursor 5000\ntoken "), "{printed}");
+    assert!(
+        printed.starts_with("imported 2 files, ") && printed.contains("\ncursor 5000\ntoken "),
+        "{printed}"
+    );
     assert_eq!(range(&other, "copy"), range(&place, "fold"));
     assert!(other.ok(&["verify"]).starts_with("ok copy: "));
 

@@ -130,7 +130,10 @@ fn whatever_was_acknowledged_survives_kill_9_and_artifacts_are_whole_or_absent()
                 let after = check(&place, "fold");
                 // The first batch may be short: it goes on to the next multiple.
                 assert!(after >= before + killed.durable(), "{after} of {before} and {}", killed.durable());
-                assert!(after == before || after.is_multiple_of(every), "half a batch: {after}, every {every}");
+                assert!(
+                    after == before || after.is_multiple_of(every),
+                    "half a batch: {after}, every {every}"
+                );
                 acknowledged += killed.durable();
             }
         }

@@ -2,9 +2,9 @@
 
 use super::{compare, dump, load, path};
 use annals_logs::types::{Limits, Mode};
+use annals_tests::event::subject as event;
 use annals_tests::native::native;
 use annals_tests::sim::SimDisk;
-use annals_tests::event::subject as event;
 
 const LOG: &str = "golden";
 

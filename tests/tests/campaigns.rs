@@ -1,6 +1,7 @@
 //! The quick form of the campaigns, against the native library. `ANNALS_SEED` chooses another seed, `ANNALS_FULL=1` does
 //! everything.
 
+use annals_tests::campaign::event::EventLog;
 use annals_tests::campaign::journal::Journal;
 use annals_tests::campaign::raft::Raft;
 use annals_tests::campaign::snapshot::Snapshot;
@@ -31,6 +32,11 @@ fn notice_a_lie<T: Trial>() {
 #[test]
 fn journal_campaigns_notice_a_disk_that_lies_about_sync() {
     notice_a_lie::<Journal>();
+}
+
+#[test]
+fn event_log_campaigns_notice_a_disk_that_lies_about_sync() {
+    notice_a_lie::<EventLog>();
 }
 
 #[test]

@@ -29,6 +29,7 @@
 
 pub mod beside;
 pub mod draw;
+pub mod event;
 pub mod faults;
 pub mod flips;
 pub mod garbage;
@@ -92,6 +93,8 @@ pub fn report(name: &str, subject: &str, factory: Factory<'_>, budget: Budget, r
 macro_rules! campaign_tests {
     ($subject:literal, $factory:expr, $budget:expr) => {
         $crate::campaign_tests!(@log journal: "journal", $crate::campaign::journal::Journal;
+            $subject, $factory, $budget);
+        $crate::campaign_tests!(@log event: "event log", $crate::campaign::event::EventLog;
             $subject, $factory, $budget);
         $crate::campaign_tests!(@log raft: "raft log", $crate::campaign::raft::Raft;
             $subject, $factory, $budget);

@@ -4,6 +4,7 @@
 use annals_tests::campaign::event::EventLog;
 use annals_tests::campaign::journal::Journal;
 use annals_tests::campaign::raft::Raft;
+use annals_tests::campaign::snapshot::Snapshot;
 use annals_tests::campaign::{Budget, Campaign, Trial, faults, random, sweep};
 use annals_tests::native::native;
 use annals_tests::sim::SimDisk;
@@ -41,4 +42,9 @@ fn event_log_campaigns_notice_a_disk_that_lies_about_sync() {
 #[test]
 fn raft_campaigns_notice_a_disk_that_lies_about_sync() {
     notice_a_lie::<Raft>();
+}
+
+#[test]
+fn snapshot_campaigns_notice_a_disk_that_lies_about_sync() {
+    notice_a_lie::<Snapshot>();
 }

@@ -4,9 +4,13 @@
 //! `cell NAME`, then its bytes as hexadecimal digits. If a change of the format is meant, the version changes and a new
 //! file joins this one. `ANNALS_BLESS=1` writes the files, for a new version only.
 
+#[path = "golden/event.rs"]
+mod event;
+#[path = "golden/raft.rs"]
+mod raft;
+
 use annals_logs::journal::Options;
 use annals_logs::types::{Limits, Mode};
-use annals_tests::event::subject as event;
 use annals_tests::native::native;
 use annals_tests::sim::SimDisk;
 use annals_tests::subject::options;
@@ -135,48 +139,50 @@ fn the_golden_journal_is_read_as_ever() {
     }
 }
 
-/// Every kind of frame an event log writes, over two files.
-fn events() -> SimDisk {
+/// Every kind of item and cell that a change log writes.
+fn changes() -> SimDisk {
+    use annals_tests::change_log::{Change, named};
     let subject = native(SimDisk::new(3));
-    let options = event::Options { rotate_at: Some(1 << 16), ..event::options(Mode::Create) };
-    let log = subject.events().open(LOG, &options).unwrap();
-    log.append_with_id(3, b"three").unwrap();
-    log.append_batch_with_ids(5, &[b"five", b"", &[0xA5; 5000]]).unwrap();
-    log.append_with_id(4, b"late").unwrap();
-    log.append_with_id(9, b"nine").unwrap();
-    log.append_batch_with_ids(7, &[&[0xA5; 5000], b"eight", b"nine", b"ten"]).unwrap();
-    assert_eq!(log.delete_range(4, 5).unwrap(), 2);
-    log.rotate().unwrap();
-    log.append_with_id(1, b"one").unwrap();
-    log.close().unwrap();
-    let waiting = event::Options { policy: event::Policy::Buffered, ..event::options(Mode::Open) };
-    let log = subject.events().open(LOG, &waiting).unwrap();
-    log.append_with_id(20, b"twenty").unwrap();
-    log.append_with_id(22, b"twenty-two").unwrap();
+    let open = |name| subject.open_change_log(LOG, &named(Mode::OpenOrCreate, name)).unwrap();
+    let change =
+        |payload: &[u8]| Change { payload: payload.into(), cleanup_after_ms: Some(1_800_000_000_000) };
+    let (dead, left) = (open("dead"), open("left"));
+    dead.record(b"one", &change(b"first")).unwrap();
+    dead.record(b"two", &Change { cleanup_after_ms: None, ..change(b"") }).unwrap();
+    assert!(dead.remove(None, b"one").unwrap());
+    left.record(b"three", &change(&[0xA5; 5000])).unwrap();
+    left.close().unwrap();
+    let log = open("log");
+    assert_eq!(log.recover(u64::MAX).unwrap().len(), 1);
+    dead.close().unwrap();
+    // The second one begins another file; what is outstanding moves there, and the first file goes.
+    log.record(b"filling", &change(&[1; 58_000])).unwrap();
+    log.record(b"filling", &change(&[2; 8000])).unwrap();
+    log.record(b"filling", &change(b"short")).unwrap();
     log.close().unwrap();
     subject.disk().fork()
 }
 
 #[test]
-fn an_event_log_is_written_byte_for_byte_as_ever() {
-    compare("event-log-1.hex", &dump(&events()));
+fn a_change_log_is_written_byte_for_byte_as_ever() {
+    compare("change-log-1.hex", &dump(&changes()));
 }
 
 #[test]
-fn the_golden_event_log_is_read_as_ever() {
-    let golden = std::fs::read_to_string(path("event-log-1.hex")).unwrap();
-    let disk = load(&golden);
-    let archive = native(disk.fork()).events().open_archive(&disk.file_names()[0]).unwrap();
-    let all = Limits { count: 100, bytes: 1 << 20 };
-    assert_eq!(archive.next(all).unwrap().unwrap().ids, [3, 6, 7, 8, 9, 10]);
-    for mode in [Mode::ReadOnly, Mode::Open] {
-        let subject = native(disk.fork());
-        assert_eq!(subject.verify(LOG).unwrap(), vec![]);
-        let log = subject.events().open(LOG, &event::options(mode)).unwrap();
-        assert_eq!(log.next_event_id().unwrap(), 23);
-        let items = log.iterate(0, None).unwrap().next(all).unwrap().unwrap();
-        assert_eq!(items.ids, [1, 3, 6, 7, 8, 9, 10, 20, 22]);
-        assert_eq!(log.get(8).unwrap().unwrap(), b"eight");
-        assert_eq!(log.get(4).unwrap(), None);
-    }
+fn the_golden_change_log_is_read_as_ever() {
+    let golden = std::fs::read_to_string(path("change-log-1.hex")).unwrap();
+    let subject = native(load(&golden));
+    assert_eq!(subject.verify(LOG).unwrap(), vec![]);
+    let names = |log: &dyn annals_tests::change_log::ChangeLogSubject| -> Vec<(String, Vec<u8>, usize)> {
+        let reader = log.scan(true).unwrap();
+        let found = reader.next(Limits { count: 100, bytes: 1 << 20 }).unwrap().unwrap();
+        found.into_iter().map(|o| (o.origin, o.id, o.change.payload.len())).collect()
+    };
+    let wanted = [("dead", &b"two"[..], 0), ("left", b"three", 5000), ("log", b"filling", 5)];
+    let wanted = wanted.map(|(origin, id, len)| (origin.to_string(), id.to_vec(), len)).to_vec();
+    let looking = annals_tests::change_log::options(Mode::ReadOnly);
+    assert_eq!(names(&*subject.open_change_log(LOG, &looking).unwrap()), wanted);
+    let log = subject.open_change_log(LOG, &annals_tests::change_log::named(Mode::Open, "log")).unwrap();
+    log.recover(0).unwrap();
+    assert_eq!(names(&*log), wanted);
 }

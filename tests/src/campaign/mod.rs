@@ -37,6 +37,7 @@ pub mod hostile;
 pub mod journal;
 pub mod raft;
 pub mod random;
+pub mod snapshot;
 pub mod step;
 pub mod sweep;
 pub mod trial;
@@ -96,6 +97,8 @@ macro_rules! campaign_tests {
         $crate::campaign_tests!(@log event: "event log", $crate::campaign::event::EventLog;
             $subject, $factory, $budget);
         $crate::campaign_tests!(@log raft: "raft log", $crate::campaign::raft::Raft;
+            $subject, $factory, $budget);
+        $crate::campaign_tests!(@log snapshot: "snapshot", $crate::campaign::snapshot::Snapshot;
             $subject, $factory, $budget);
     };
     (@log $log:ident: $name:literal, $trial:ty; $subject:literal, $factory:expr, $budget:expr) => {

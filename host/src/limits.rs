@@ -70,10 +70,6 @@ pub(crate) fn update([key, value, version]: [&[u8]; 3]) -> Result<(), Error> {
     item(value)
 }
 
-pub(crate) fn batch_bytes(bytes: usize) -> Result<(), Error> {
-    check(Limit::BatchSize, BATCH_BYTES, bytes)
-}
-
 pub(crate) fn batch<'a>(items: impl ExactSizeIterator<Item = &'a [u8]>) -> Result<usize, Error> {
     count(items.len())?;
     let mut bytes = 0_usize;

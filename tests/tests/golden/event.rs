@@ -2,7 +2,7 @@
 
 use super::{compare, dump, load, path};
 use annals_logs::types::{Limits, Mode};
-use annals_tests::event::subject::{Options, Policy, options};
+use annals_tests::event::subject as event;
 use annals_tests::native::native;
 use annals_tests::sim::SimDisk;
 
@@ -11,7 +11,8 @@ const LOG: &str = "golden";
 /// Every kind of frame an event log writes, over two files.
 fn events() -> SimDisk {
     let subject = native(SimDisk::new(3));
-    let log = subject.events().open(LOG, &options(Mode::Create)).unwrap();
+    let options = event::Options { rotate_at: Some(1 << 16), ..event::options(Mode::Create) };
+    let log = subject.events().open(LOG, &options).unwrap();
     log.append_with_id(3, b"three").unwrap();
     log.append_batch_with_ids(5, &[b"five", b"", &[0xA5; 5000]]).unwrap();
     log.append_with_id(4, b"late").unwrap();
@@ -21,7 +22,7 @@ fn events() -> SimDisk {
     log.rotate().unwrap();
     log.append_with_id(1, b"one").unwrap();
     log.close().unwrap();
-    let waiting = Options { policy: Policy::Buffered, ..options(Mode::Open) };
+    let waiting = event::Options { policy: event::Policy::Buffered, ..event::options(Mode::Open) };
     let log = subject.events().open(LOG, &waiting).unwrap();
     log.append_with_id(20, b"twenty").unwrap();
     log.append_with_id(22, b"twenty-two").unwrap();
@@ -44,7 +45,7 @@ fn the_golden_event_log_is_read_as_ever() {
     for mode in [Mode::ReadOnly, Mode::Open] {
         let subject = native(disk.fork());
         assert_eq!(subject.verify(LOG).unwrap(), vec![]);
-        let log = subject.events().open(LOG, &options(mode)).unwrap();
+        let log = subject.events().open(LOG, &event::options(mode)).unwrap();
         assert_eq!(log.next_event_id().unwrap(), 23);
         let items = log.iterate(0, None).unwrap().next(all).unwrap().unwrap();
         assert_eq!(items.ids, [1, 3, 6, 7, 8, 9, 10, 20, 22]);

@@ -136,7 +136,9 @@ impl fmt::Display for ArtifactFault {
             ArtifactFault::Path => "it declares a path that no export has",
             ArtifactFault::UndeclaredFile => "it holds a file that its manifest does not declare",
             ArtifactFault::MissingFile => "a file that its manifest declares is missing",
-            ArtifactFault::NotAFile => "it holds a link, a directory or something else where only files belong",
+            ArtifactFault::NotAFile => {
+                "it holds a link, a directory or something else where only files belong"
+            }
             ArtifactFault::Size => "a file has another size than its manifest declares",
             ArtifactFault::Checksum => "a file has another checksum than its manifest declares",
             ArtifactFault::Cursor => "its cursor is not the one that its manifest declares",

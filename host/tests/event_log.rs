@@ -78,7 +78,10 @@ fn the_next_id_follows_every_change_and_is_the_same_after_reopening() {
         log = again;
     }
     assert_eq!(log.append(3, b"other"), Err(Error::Conflict(3)), "a mistake");
-    assert_eq!((log.next_event_id(), log.newest_event_id(), log.oldest_event_id()), (Ok(102), Ok(Some(8)), Ok(Some(3))));
+    assert_eq!(
+        (log.next_event_id(), log.newest_event_id(), log.oldest_event_id()),
+        (Ok(102), Ok(Some(8)), Ok(Some(3)))
+    );
 }
 
 #[test]
@@ -109,8 +112,14 @@ fn after_close_everything_answers_closed_and_the_lock_is_free() {
     let closed = Some(Error::Closed);
     assert_eq!(log.append(2, b"b").err(), closed);
     assert_eq!(log.append(2, &vec![0; limits::ITEM_BYTES + 1]).err(), closed);
-    assert_eq!((log.get(1).err(), log.stats().err(), log.rotate().err()), (closed.clone(), closed.clone(), closed.clone()));
-    assert_eq!((log.flush().err(), log.sync().err(), log.close().err()), (closed.clone(), closed.clone(), closed));
+    assert_eq!(
+        (log.get(1).err(), log.stats().err(), log.rotate().err()),
+        (closed.clone(), closed.clone(), closed.clone())
+    );
+    assert_eq!(
+        (log.flush().err(), log.sync().err(), log.close().err()),
+        (closed.clone(), closed.clone(), closed)
+    );
     assert_eq!((events.next(), events.next()), (Some(Err(Error::Closed)), None));
     assert_eq!((ticket.poll(), ticket.wait()), (Err(Error::Closed), Err(Error::Closed)));
     assert_eq!(ids(&event_log(&storage, &Options::open())), [1]);
@@ -161,10 +170,16 @@ fn what_is_too_large_is_refused_before_it_crosses_and_changes_nothing() {
     assert!(matches!(refused, Err(Error::TooLarge { what: Limit::BatchSize, .. })), "{refused:?}");
     assert!(matches!(log.append_batch::<&[u8]>(2, &[]), Err(Error::InvalidArgument(_))));
     assert!(matches!(log.append(u64::MAX, b"x"), Err(Error::InvalidArgument(_))));
-    assert_eq!((log.next_event_id(), log.get(1).unwrap().map(|event| event.len())), (Ok(2), Some(most.len())));
+    assert_eq!(
+        (log.next_event_id(), log.get(1).unwrap().map(|event| event.len())),
+        (Ok(2), Some(most.len()))
+    );
     log.close().unwrap();
     let small = event_log(&storage, &Options::open().max_event(10).max_batch(15));
-    assert!(matches!(small.append(2, &[0; 11]), Err(Error::TooLarge { what: Limit::ItemSize, allowed: 10, .. })));
+    assert!(matches!(
+        small.append(2, &[0; 11]),
+        Err(Error::TooLarge { what: Limit::ItemSize, allowed: 10, .. })
+    ));
     assert!(matches!(
         small.append_batch(2, &[[0; 8], [0; 8]]),
         Err(Error::TooLarge { what: Limit::BatchSize, allowed: 15, got: 16 })
@@ -202,7 +217,8 @@ fn handles_in_shared_mode_see_what_the_others_wrote() {
     assert_eq!(ids(&a), [5, 6].into_iter().chain(100..500).collect::<Vec<_>>());
     assert_eq!(ids(&b), ids(&a));
     let alone = RUNTIME.event_log(storage.clone(), "log", &Options::open()).unwrap();
-    assert_eq!(a.append(1000, b"x"), Ok(Outcome::Appended), "it lets go of the lock between calls").map_or((), drop);
+    assert_eq!(a.append(1000, b"x"), Ok(Outcome::Appended), "it lets go of the lock between calls")
+        .map_or((), drop);
     drop(alone);
     RUNTIME.destroy_event_log(storage, "log").unwrap();
     assert_eq!((a.append(1001, b"x"), b.get(5)), (Err(Error::Closed), Err(Error::Closed)));

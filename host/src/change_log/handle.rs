@@ -106,9 +106,8 @@ impl ChangeLog {
     ) -> Result<ChangeLog, Error> {
         limits::name(name)?;
         options.instance.as_deref().map_or(Ok(()), limits::name)?;
-        let mut live = Live::open(runtime, storage.clone(), |annals, store| {
-            Kind::open(annals, store, name, options)
-        })?;
+        let mut live =
+            Live::open(runtime, storage.clone(), |annals, store| Kind::open(annals, store, name, options))?;
         let instance = live.call(|annals, store, log| {
             annals.annals_log_change_log().change_log().call_instance(store, log).map(Ok)
         })?;
@@ -284,9 +283,7 @@ impl ChangeLog {
 }
 
 fn beat(handle: &Handle<Kind>) -> Result<(), Error> {
-    handle.call(|annals, store, log| {
-        annals.annals_log_change_log().change_log().call_heartbeat(store, log)
-    })
+    handle.call(|annals, store, log| annals.annals_log_change_log().change_log().call_heartbeat(store, log))
 }
 
 fn check(origin: Option<&str>, id: &[u8]) -> Result<(), Error> {
@@ -346,8 +343,7 @@ impl Runtime {
     /// call it again.
     pub fn destroy_change_log(&self, storage: Arc<dyn Storage>, name: &str) -> Result<(), Error> {
         limits::name(name)?;
-        self.instance(storage)?
-            .call(|annals, store| annals.annals_log_change_log().call_destroy(store, name))
+        self.instance(storage)?.call(|annals, store| annals.annals_log_change_log().call_destroy(store, name))
     }
 }
 

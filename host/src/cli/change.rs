@@ -98,7 +98,8 @@ impl Being {
     ) -> anyhow::Result<ChangeLog> {
         let Writing { expecting, lock_wait } = &self.writing;
         let options = Options { expect: expecting.token, ..options };
-        let options = options.instance(&self.instance).heartbeat_ms(self.heartbeat_ms).lock_wait_ms(*lock_wait);
+        let options =
+            options.instance(&self.instance).heartbeat_ms(self.heartbeat_ms).lock_wait_ms(*lock_wait);
         match place.runtime.change_log(storage.clone(), log, &options) {
             Err(Error::Locked) => bail!(
                 "cannot open log '{log}' as instance '{}': another program is that instance; wait until it has \
@@ -187,7 +188,10 @@ fn discard(place: &Place, args: &Discard, out: &mut Output) -> anyhow::Result<Ou
     close(place, &log, out)?;
     match discarded {
         true => out.line(format_args!("discarded {damaged}"))?,
-        false => bail!("no instance '{damaged}' of log '{}' is damaged; 'annals change recover' finds those", args.log),
+        false => bail!(
+            "no instance '{damaged}' of log '{}' is damaged; 'annals change recover' finds those",
+            args.log
+        ),
     }
     Ok(Outcome::Fine)
 }

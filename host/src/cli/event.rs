@@ -8,12 +8,7 @@ mod read;
 
 use std::sync::Arc;
 
-use annals::{
-    EventLog, Runtime,
-    admin::Kind,
-    event_log::Options,
-    storage::Storage,
-};
+use annals::{EventLog, Runtime, admin::Kind, event_log::Options, storage::Storage};
 use clap::{Args, Subcommand};
 use serde_json::json;
 

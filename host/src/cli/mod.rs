@@ -28,8 +28,8 @@ mod prefixed;
 mod raft;
 mod replay;
 mod roundtrip;
-mod snapshot;
 mod run;
+mod snapshot;
 mod verify;
 mod wit;
 

@@ -71,12 +71,7 @@ pub(crate) fn run(place: &Place, command: Command, out: &mut Output) -> anyhow::
 }
 
 /// Opens a snapshot.
-fn open(
-    place: &Place,
-    storage: Arc<dyn Storage>,
-    log: &str,
-    options: &Options,
-) -> anyhow::Result<Snapshot> {
+fn open(place: &Place, storage: Arc<dyn Storage>, log: &str, options: &Options) -> anyhow::Result<Snapshot> {
     let opened = place.runtime.snapshot(storage.clone(), log, options);
     opened.map_err(|error| place.told(&storage, "open", log, error))
 }

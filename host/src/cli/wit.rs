@@ -13,7 +13,6 @@ const LOG: &[&str] = &[
     include_str!("../../../wit/raft-log.wit"),
     // Hook: snapshot.
     include_str!("../../../wit/snapshot.wit"),
-
     // Hook: change.
     include_str!("../../../wit/change-log.wit"),
     include_str!("../../../wit/admin.wit"),

@@ -36,7 +36,8 @@ impl Log for Kind {
     }
 
     fn ask(live: &mut Live) -> Result<Result<Vec<u8>, Error>, Error> {
-        match live.call(|annals, store, log| annals.annals_log_snapshot().snapshot().call_cursor(store, log)) {
+        match live.call(|annals, store, log| annals.annals_log_snapshot().snapshot().call_cursor(store, log))
+        {
             Err(error) if error.class() == Class::Damage => Ok(Err(error)),
             answer => answer.map(Ok),
         }
@@ -196,9 +197,9 @@ impl Snapshot {
     /// [`TooLarge`](Error::TooLarge), [`Damaged`](Error::Damaged), [`Storage`](Error::Storage): nothing was changed.
     pub fn get(&self, key: &[u8]) -> Result<Option<Entry>, Error> {
         limits::key(key)?;
-        let entry = self.handle.call(|annals, store, log| {
-            annals.annals_log_snapshot().snapshot().call_get(store, log, key)
-        })?;
+        let entry = self
+            .handle
+            .call(|annals, store, log| annals.annals_log_snapshot().snapshot().call_get(store, log, key))?;
         let own = |wit::Entry { key, value, version }| Entry { key, value, version };
         Ok(entry.map(own))
     }
@@ -229,9 +230,8 @@ impl Snapshot {
     /// # Errors
     /// [`Closed`](Error::Closed). [`Damaged`](Error::Damaged): the log was opened read-only, and nobody knows.
     pub fn has_entries(&self) -> Result<bool, Error> {
-        self.handle.call(|annals, store, log| {
-            annals.annals_log_snapshot().snapshot().call_has_entries(store, log)
-        })
+        self.handle
+            .call(|annals, store, log| annals.annals_log_snapshot().snapshot().call_has_entries(store, log))
     }
 
     /// What there is.

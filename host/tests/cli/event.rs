@@ -38,8 +38,18 @@ fn annals(args: &[&str]) -> (Option<i32>, String, String) {
 #[test]
 fn every_command_has_help_with_its_exit_codes() {
     for command in [
-        "append", "get", "iterate", "replay", "delete-range", "rotate", "archive", "read-archive", "sync", "stats",
-        "info", "destroy",
+        "append",
+        "get",
+        "iterate",
+        "replay",
+        "delete-range",
+        "rotate",
+        "archive",
+        "read-archive",
+        "sync",
+        "stats",
+        "info",
+        "destroy",
     ] {
         let (code, text, _) = annals(&["event", command, "--help"]);
         assert!(code == Some(0) && text.contains("Exit codes"), "{command}");
@@ -65,7 +75,8 @@ fn what_iterate_prints_append_takes() {
         "{\"id\":18446744073709551614,\"text\":\"é\"}\n"
     );
     let prefixed = place.run(&["event", "iterate", "log", "--output", "prefixed"]).stdout;
-    let again = place.feed(&["event", "append", "other", "-", "--input", "prefixed", "--first", "5"], &prefixed);
+    let again =
+        place.feed(&["event", "append", "other", "-", "--input", "prefixed", "--first", "5"], &prefixed);
     again.expect(0);
     assert_eq!(place.run(&["event", "iterate", "other", "--output", "prefixed"]).stdout, prefixed);
     assert_eq!(place.ok(&["event", "get", "other", "8", "5"]), "8\té\n5\tone\n");
@@ -100,7 +111,10 @@ fn late_events_find_their_place_and_ranges_are_half_open() {
 fn appending_again_changes_nothing_and_other_bytes_are_refused() {
     let place = Place::new("event-again");
     let first = appended(&place, &events(0..1000), &["--sync-every", "300"]);
-    assert!(first.starts_with("durable 300\ndurable 600\ndurable 900\ndurable 1000\naccepted 1000\n"), "{first}");
+    assert!(
+        first.starts_with("durable 300\ndurable 600\ndurable 900\ndurable 1000\naccepted 1000\n"),
+        "{first}"
+    );
     let again = appended(&place, &events(0..1000), &["--sync-every", "300"]);
     assert!(again.contains("accepted 1000\nduplicates 1000\nnext 1000\n"), "{again}");
     let overlap = appended(&place, &events(900..1100), &[]);
@@ -171,7 +185,7 @@ fn policies_differ_in_what_is_told_when() {
 #[test]
 fn deleted_ranges_are_gone_and_stay_refused() {
     let place = Place::new("event-delete");
-    appended(&place, &events(0..5000), &["--rotate-at", "64KiB"]);
+    appended(&place, &events(0..5000), &["--rotate-at", "64KiB", "--sync-every", "500"]);
     let files = |place: &Place| value(&place.ok(&["event", "stats", "log"]), "files").parse::<u64>().unwrap();
     let before = files(&place);
     let text = place.ok(&["event", "delete-range", "log", "0", "3999"]);
@@ -259,7 +273,8 @@ fn sealed_files_are_copied_and_read_on_their_own() {
     let (code, _, complaint) = annals(&["event", "read-archive", "/nonexistent"]);
     assert!(code == Some(2) && complaint.contains("there is no such file"), "{complaint}");
     place.append("numbers", "item\n");
-    let (path, _) = place.contents().into_iter().find(|(path, _)| path.to_str().unwrap().contains("numbers.")).unwrap();
+    let (path, _) =
+        place.contents().into_iter().find(|(path, _)| path.to_str().unwrap().contains("numbers.")).unwrap();
     assert_ne!(annals(&["event", "read-archive", path.to_str().unwrap()]).0, Some(0));
 }
 
@@ -269,9 +284,13 @@ fn info_list_verify_and_inspect_know_the_kind() {
     let text = appended(&place, &events(5..15), &[]);
     place.append("numbers", "0\n");
     let info = place.ok(&["event", "info", "log"]);
-    for (key, expected) in
-        [("kind", "event-log"), ("items", "10"), ("oldest", "5"), ("next", "15"), ("token", value(&text, "token"))]
-    {
+    for (key, expected) in [
+        ("kind", "event-log"),
+        ("items", "10"),
+        ("oldest", "5"),
+        ("next", "15"),
+        ("token", value(&text, "token")),
+    ] {
         assert_eq!(value(&info, key), expected, "{key} in {info}");
     }
     let stats: serde_json::Value =
@@ -281,11 +300,16 @@ fn info_list_verify_and_inspect_know_the_kind() {
         (&10.into(), &5.into(), &14.into(), &1.into())
     );
     let list = place.ok(&["list"]);
-    assert!(list.lines().any(|line| line.split_whitespace().take(4).eq(["log", "event-log", "10", "15"])), "{list}");
+    assert!(
+        list.lines().any(|line| line.split_whitespace().take(4).eq(["log", "event-log", "10", "15"])),
+        "{list}"
+    );
     assert!(place.ok(&["inspect", "log", "--frames"]).contains("append"));
     assert_eq!(place.ok(&["verify"]).lines().filter(|line| line.starts_with("ok ")).count(), 2);
     assert!(place.ok(&["event", "sync", "log"]).starts_with("durable "));
-    for args in [&["journal", "replay", "log"][..], &["event", "iterate", "numbers"], &["event", "info", "numbers"]] {
+    for args in
+        [&["journal", "replay", "log"][..], &["event", "iterate", "numbers"], &["event", "info", "numbers"]]
+    {
         let ran = place.run(args);
         ran.expect(2);
         ran.says(&["of another kind"]);
@@ -320,7 +344,11 @@ fn one_writer_at_a_time_unless_all_share() {
     alone.wait().unwrap();
     let mut shared = start(&["--shared"]);
     appended(&place, &events(1..3), &["--shared"]);
-    assert!(place.ok(&["event", "delete-range", "log", "1", "1", "--shared"]).starts_with("deleted 1 event\nnext 3\n"));
+    assert!(
+        place
+            .ok(&["event", "delete-range", "log", "1", "1", "--shared"])
+            .starts_with("deleted 1 event\nnext 3\n")
+    );
     assert!(place.ok(&["event", "rotate", "log", "--shared"]).starts_with("sealed "));
     shared.stdin.as_mut().unwrap().write_all(events(3..4).as_bytes()).unwrap();
     assert_eq!(read_line(&mut shared), "durable 2");

@@ -88,7 +88,8 @@ fn events_that_were_acknowledged_survive_kill_9_and_retries_double_nothing() {
                 there = found;
             }
             2 => {
-                let killed = killed::kill(&place, &["event", "rotate", LOG], std::iter::empty(), round, early);
+                let killed =
+                    killed::kill(&place, &["event", "rotate", LOG], std::iter::empty(), round, early);
                 let (found, now) = look(&place);
                 assert!(found == there && now == next, "a rotation changes no event");
                 drop(killed);
@@ -108,7 +109,12 @@ fn events_that_were_acknowledged_survive_kill_9_and_retries_double_nothing() {
                         .arg(&copy)
                         .output()
                         .expect("annals starts");
-                    assert!(read.status.success(), "{}: {}", copy.display(), String::from_utf8_lossy(&read.stderr));
+                    assert!(
+                        read.status.success(),
+                        "{}: {}",
+                        copy.display(),
+                        String::from_utf8_lossy(&read.stderr)
+                    );
                 }
                 assert_eq!(look(&place), (there.clone(), next));
             }

@@ -94,7 +94,8 @@ fn writers(place: &Place, events: u64, random: &mut Random) -> Vec<Writer> {
         }
     }
     let file = |(number, ids): (usize, Vec<u64>)| {
-        let input = place.file(&format!("events-{number}"), ids.iter().copied().map(event).collect::<String>());
+        let input =
+            place.file(&format!("events-{number}"), ids.iter().copied().map(event).collect::<String>());
         Writer { ids, input, acknowledged: AtomicU64::new(0) }
     };
     ids.into_iter().enumerate().map(file).collect()
@@ -162,7 +163,11 @@ fn four_processes_write_one_log_and_one_is_killed_now_and_then() {
             let safe = check(&place, &writers);
             println!(
                 "kill {kill}: {} of {events}, {safe} acknowledged by all, all there",
-                if done { "came too late".to_owned() } else { victim.acknowledged.load(Ordering::SeqCst).to_string() }
+                if done {
+                    "came too late".to_owned()
+                } else {
+                    victim.acknowledged.load(Ordering::SeqCst).to_string()
+                }
             );
         }
         victim.run(&place);

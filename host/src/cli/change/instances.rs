@@ -1,8 +1,6 @@
 //! `annals change instances`: who holds changes, and since when nothing was heard of him.
 
-use annals::{
-    change_log::{InstanceInfo, Recovered},
-};
+use annals::change_log::{InstanceInfo, Recovered};
 use clap::Args;
 use serde_json::{Value, json};
 

@@ -107,7 +107,10 @@ pub(crate) fn record(place: &Place, args: &Record, out: &mut Output) -> anyhow::
         return Err(match input {
             Some(input) => {
                 let lines = Count(done, "line");
-                error.context(format!("recording {} in log '{}' stopped behind {lines}{safe}", input.name, args.log))
+                error.context(format!(
+                    "recording {} in log '{}' stopped behind {lines}{safe}",
+                    input.name, args.log
+                ))
             }
             None => error,
         });

@@ -83,7 +83,9 @@ impl Append {
         let unless_told = if self.writing.shared { Policy::Flushed } else { Policy::Buffered };
         let policy = match self.policy.unwrap_or(unless_told) {
             Policy::Buffered if self.writing.shared => {
-                bail!("what waits in this process would be seen by no other; give --policy flushed or synced with --shared")
+                bail!(
+                    "what waits in this process would be seen by no other; give --policy flushed or synced with --shared"
+                )
             }
             Policy::Buffered => LogPolicy::Buffered,
             Policy::Flushed => LogPolicy::Flushed,

@@ -148,7 +148,11 @@ pub(crate) struct ReadArchive {
 }
 
 /// Runs `event read-archive`.
-pub(crate) fn read_archive(runtime: &Runtime, args: &ReadArchive, out: &mut Output) -> anyhow::Result<Outcome> {
+pub(crate) fn read_archive(
+    runtime: &Runtime,
+    args: &ReadArchive,
+    out: &mut Output,
+) -> anyhow::Result<Outcome> {
     args.range.check()?;
     let name = args.file.display();
     let failed = |error| {

@@ -73,7 +73,9 @@ pub(crate) fn export(place: &Place, args: &Export, out: &mut Output) -> anyhow::
     let manifest = match exported {
         Ok(manifest) => manifest,
         Err(Error::Exists) => return Err(exists(args)),
-        Err(Error::Locked) => bail!("cannot export to '{to}': another export to it is under way; wait for it"),
+        Err(Error::Locked) => {
+            bail!("cannot export to '{to}': another export to it is under way; wait for it")
+        }
         Err(Error::InvalidArgument(what)) => bail!("cannot export: {what}"),
         Err(Error::OutOfSpace) => bail!("cannot export to '{to}': no room left there"),
         Err(Error::Storage(why)) => bail!("cannot export log '{log}' to '{to}': {why}"),
@@ -115,7 +117,9 @@ fn told(place: &Place, args: &Import, refused: ImportError) -> anyhow::Error {
     match error {
         Error::Artifact(fault) => {
             let hint = match fault {
-                ArtifactFault::SchemaVersion | ArtifactFault::BackendVersion => "use a newer version of Annals",
+                ArtifactFault::SchemaVersion | ArtifactFault::BackendVersion => {
+                    "use a newer version of Annals"
+                }
                 ArtifactFault::Backend => "import it with what made it",
                 _ => "export it again",
             };

@@ -23,12 +23,7 @@ pub(crate) enum Format {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Line {
     /// An update.
-    Update {
-        kind: Kind,
-        key: Vec<u8>,
-        value: Vec<u8>,
-        version: Vec<u8>,
-    },
+    Update { kind: Kind, key: Vec<u8>, value: Vec<u8>, version: Vec<u8> },
     /// The end of a batch.
     Cursor(Vec<u8>),
 }
@@ -83,12 +78,15 @@ fn text(deletes: bool, line: &[u8]) -> Result<Line, String> {
     match memchr::memchr(b'\t', line) {
         Some(tab) => update(Kind::Put, &line[..tab], &line[tab + 1..]),
         None if deletes => update(Kind::Delete, line, b""),
-        None => Err("has no TAB between a key and its value; with --deletes it would delete that key".to_owned()),
+        None => {
+            Err("has no TAB between a key and its value; with --deletes it would delete that key".to_owned())
+        }
     }
 }
 
 fn json(line: &[u8]) -> Result<Line, String> {
-    let json: Json = serde_json::from_slice(line).map_err(|error| format!("is not what it should be: {error}"))?;
+    let json: Json =
+        serde_json::from_slice(line).map_err(|error| format!("is not what it should be: {error}"))?;
     let key = bytes("key", json.key_text, json.key_hex)?;
     let value = bytes("value", json.value_text, json.value_hex)?;
     let version = bytes("version", json.version_text, json.version_hex)?;
@@ -100,7 +98,9 @@ fn json(line: &[u8]) -> Result<Line, String> {
         (Some(key), value, None) => {
             let (kind, version) = (json.kind.unwrap_or_default(), version.unwrap_or_default());
             match (kind, value) {
-                (Kind::Put, None) => Err("puts a key without a value; \"kind\":\"delete\" removes one".to_owned()),
+                (Kind::Put, None) => {
+                    Err("puts a key without a value; \"kind\":\"delete\" removes one".to_owned())
+                }
                 (Kind::Put, Some(value)) => Ok(Line::Update { kind, key, value, version }),
                 (_, None) => Ok(Line::Update { kind, key, value: Vec::new(), version }),
                 (_, Some(_)) => Err("removes a key and has a value".to_owned()),
@@ -110,11 +110,17 @@ fn json(line: &[u8]) -> Result<Line, String> {
 }
 
 /// Bytes given as text, or as hexadecimal digits, or not at all.
-pub(crate) fn bytes(name: &str, text: Option<String>, hex: Option<String>) -> Result<Option<Vec<u8>>, String> {
+pub(crate) fn bytes(
+    name: &str,
+    text: Option<String>,
+    hex: Option<String>,
+) -> Result<Option<Vec<u8>>, String> {
     match (text, hex) {
         (Some(_), Some(_)) => Err(format!("has both a {name}_text and a {name}_hex")),
         (Some(text), None) => Ok(Some(text.into_bytes())),
-        (None, Some(hex)) => unhex(&hex).map(Some).map_err(|why| format!("has a {name}_hex that is none: {why}")),
+        (None, Some(hex)) => {
+            unhex(&hex).map(Some).map_err(|why| format!("has a {name}_hex that is none: {why}"))
+        }
         (None, None) => Ok(None),
     }
 }

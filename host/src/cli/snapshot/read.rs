@@ -127,11 +127,7 @@ pub(crate) fn get(place: &Place, args: &Get, out: &mut Output) -> anyhow::Result
         }
         Ok(None) => bail!("there is no key '{}' in log '{log}'", args.key),
         Err(Error::Damaged(damage)) => {
-            out.note(format_args!(
-                "cannot read '{}' of log '{log}': {}",
-                args.key,
-                failure::place(&damage)
-            ));
+            out.note(format_args!("cannot read '{}' of log '{log}': {}", args.key, failure::place(&damage)));
             Ok(Outcome::Damage)
         }
         Err(error) => Err(place.failed("read", log, error)),

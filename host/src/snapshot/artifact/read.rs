@@ -192,9 +192,7 @@ fn check_tree(root: &OwnedFd, mut declared: BTreeMap<&str, u64>) -> Result<(), I
     let root = root.try_clone().map_err(|error| failed("the artifact", error))?;
     let mut pending = vec![(String::new(), root)];
     while let Some((inside, directory)) = pending.pop() {
-        for (name, file_type, size) in
-            tree::entries(&directory).map_err(|errno| failed(&inside, errno))?
-        {
+        for (name, file_type, size) in tree::entries(&directory).map_err(|errno| failed(&inside, errno))? {
             let path = format!("{inside}{}", String::from_utf8_lossy(&name));
             match file_type {
                 FileType::RegularFile if path == MANIFEST => {}

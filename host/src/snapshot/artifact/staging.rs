@@ -70,8 +70,7 @@ impl Staging {
         let name = destination.file_name().and_then(|name| name.to_str()).ok_or_else(no_name)?.to_owned();
         let above = destination.parent().filter(|parent| !parent.as_os_str().is_empty());
         let parent_path = above.unwrap_or(Path::new(".")).to_owned();
-        let parent =
-            tree::open_root(&parent_path).map_err(|errno| failed("open", &parent_path, errno))?;
+        let parent = tree::open_root(&parent_path).map_err(|errno| failed("open", &parent_path, errno))?;
         match tree::retry(|| rustix::fs::statat(&parent, &name, AtFlags::SYMLINK_NOFOLLOW)) {
             Ok(_) => return Err(Error::Exists),
             Err(Errno::NOENT) => {}
@@ -115,9 +114,9 @@ impl Staging {
 
     /// Makes names durable in every directory above these files.
     fn sync_directories(&self, files: &[ArtifactPath]) -> Result<(), Error> {
-        let above = files.iter().flat_map(|file| {
-            file.path.match_indices('/').map(|(slash, _)| file.path[..slash].to_owned())
-        });
+        let above = files
+            .iter()
+            .flat_map(|file| file.path.match_indices('/').map(|(slash, _)| file.path[..slash].to_owned()));
         for path in above.collect::<std::collections::BTreeSet<_>>() {
             let mut directory = None;
             for part in path.split('/') {

@@ -185,7 +185,7 @@ fn policies_differ_in_what_is_told_when() {
 #[test]
 fn deleted_ranges_are_gone_and_stay_refused() {
     let place = Place::new("event-delete");
-    appended(&place, &events(0..5000), &["--rotate-at", "64KiB"]);
+    appended(&place, &events(0..5000), &["--rotate-at", "64KiB", "--sync-every", "500"]);
     let files = |place: &Place| value(&place.ok(&["event", "stats", "log"]), "files").parse::<u64>().unwrap();
     let before = files(&place);
     let text = place.ok(&["event", "delete-range", "log", "0", "3999"]);

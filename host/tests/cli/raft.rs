@@ -184,7 +184,7 @@ fn everything_survives_a_purge_of_everything_and_a_reset_keeps_the_vote() {
             .count(),
         3
     );
-    persisted(&place, &entries(1..101, 2), &["--segment-bytes", "64KiB"]);
+    persisted(&place, &entries(1..101, 2), &[]);
     let text = place.ok(&["raft", "purge", "node", "40"]);
     assert!(text.starts_with("boundary 40 of term 2\nlast-index 100\ntoken "), "{text}");
     let text = place.ok(&["raft", "purge", "node", "39"]);

@@ -2,19 +2,12 @@
 
 #![allow(unreachable_pub)] // a module of a test is reachable from nowhere
 
+mod change_log;
 mod convert;
 mod disk;
-// Hook: event.
 mod event_log;
-
-// Hook: raft.
 mod raft_log;
-
-// Hook: snapshot.
 mod snapshot;
-
-// Hook: change.
-mod change_log;
 
 use annals::journal::SyncTicket;
 use annals::{Config, Journal, Runtime};

@@ -5,8 +5,8 @@
 
 mod admin;
 mod append;
-mod change_log;
 mod beside;
+mod change_log;
 mod compression;
 mod damage;
 mod durability;
@@ -78,8 +78,7 @@ pub fn all() -> &'static [Case] {
             full_disk::CASES,
             admin::CASES,
         ];
-        let logs = [event::tables(), raft::tables(), snapshot::cases(), change_log::tables()];
-        [tables.concat(), logs.concat()].concat()
+        [tables.concat(), event::tables(), raft::tables(), snapshot::cases(), change_log::tables()].concat()
     })
 }
 

@@ -74,7 +74,7 @@ fn epochs<H: Host>(host: &H, name: &str) -> Result<Vec<u64>> {
 }
 
 fn open<H: Host>(host: &H, name: &str, root: &Root, epoch: u64) -> Result<RecordLog<H, State>> {
-    RecordLog::open_part(host, name, &Root { generation: epoch, ..root.clone() })
+    RecordLog::open_part(host, name, &Root { generation: epoch, ..root.clone() }, None)
 }
 
 /// A check of all files, one instance after the other.

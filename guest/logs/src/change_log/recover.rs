@@ -179,7 +179,8 @@ impl<H: Host> ChangeLog<H> {
             while let Some(member) = members.get(at) {
                 let epoch = member.seen.epoch;
                 if !self.taken_over(members).contains(&epoch) {
-                    let outcome = fold::read(&self.host, &self.name, &self.part(epoch), 0);
+                    let end = member.seen.end(self.root.id);
+                    let outcome = fold::read(&self.host, &self.name, &self.part(epoch), end, 0);
                     if let Some(member) = members.get_mut(at) {
                         match outcome {
                             Ok(read) => {

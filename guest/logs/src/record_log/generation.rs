@@ -76,7 +76,6 @@ impl<H: Host, V: View> RecordLog<H, V> {
         let mut log = Self::bare(self.host.clone(), &self.name, new.history, new.file, new.name);
         log.writer = Some(Writer {
             lock: None,
-            heir: true,
             shared: None,
             epoch,
             epoch_starts: false,
@@ -108,7 +107,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
         }
         let lock = self.writer.take().and_then(|writer| writer.lock);
         if let Some(writer) = next.writer.as_mut() {
-            (writer.lock, writer.heir) = (lock, false);
+            writer.lock = lock;
         }
         self.syncs.clear();
         Ok(core::mem::replace(self, next))

@@ -125,7 +125,6 @@ impl<H: Host, V: View> RecordLog<H, V> {
         let mut log = Self::bare(host, name, new.history, new.file, new.name);
         log.writer = Some(Writer {
             lock: Some(lock),
-            heir: false,
             shared: None,
             epoch,
             epoch_starts: false,

@@ -49,7 +49,6 @@ impl<H: Host, V: View> RecordLog<H, V> {
         self.older.retain(|n| !dying.contains(n));
         self.writer = Some(Writer {
             lock: Some(lock),
-            heir: false,
             shared: None,
             epoch: self.host.draw(),
             epoch_starts: true,

@@ -198,9 +198,12 @@ impl<H: Host, V: View> RecordLog<H, V> {
     pub(super) fn writer(&mut self) -> Result<&mut super::Writer<H>> {
         self.check_open()?;
         let writer = self.writer.as_mut().ok_or(Error::ReadOnly)?;
-        // In shared mode whoever writes has entered.
-        let locked = writer.lock.is_some() || writer.heir;
-        if locked { Ok(writer) } else { Err(Error::Other("the log is not locked".into())) }
+        // In shared mode whoever writes has entered; a successor is written under the lock of the log before it.
+        if writer.lock.is_some() || writer.shared.is_none() {
+            Ok(writer)
+        } else {
+            Err(Error::Other("the log is not locked".into()))
+        }
     }
 
     /// The token of the last frame.

@@ -3,13 +3,13 @@
 use super::kit::*;
 
 pub(super) const CASES: &[Case] = &[
-    case!(files_stay_small_while_changes_come_and_go, "C2", "C5"),
-    case!(what_stays_outstanding_for_long_is_not_lost_with_old_files, "C2"),
-    case!(what_was_taken_over_stays_so_when_old_files_go, "C9", "C16"),
-    case!(whom_it_took_over_is_remembered_when_old_files_go, "C12", "C22"),
-    case!(a_scan_follows_changes_that_are_written_again, "C6"),
-    case!(a_scan_ends_with_pruned_where_a_change_is_gone, "C6"),
-    case!(files_that_are_all_outstanding_are_kept, "C2"),
+    case!(files_stay_small_while_changes_come_and_go, "C26", "C2", "C5"),
+    case!(what_stays_outstanding_for_long_is_not_lost_with_old_files, "C26", "C2"),
+    case!(what_was_taken_over_stays_so_when_old_files_go, "C26", "C9", "C16"),
+    case!(whom_it_took_over_is_remembered_when_old_files_go, "C26", "C12", "C22"),
+    case!(a_scan_follows_changes_that_are_written_again, "C27", "C6"),
+    case!(a_scan_ends_with_pruned_where_a_change_is_gone, "C27", "C6"),
+    case!(files_that_are_all_outstanding_are_kept, "C26", "C2"),
     case!(old_files_that_are_damaged_are_kept, "C21"),
 ];
 

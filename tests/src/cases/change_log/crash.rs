@@ -13,8 +13,8 @@ pub(super) const CASES: &[Case] = &[
     case!(a_crash_while_recovering_loses_nothing, "C12", "C22"),
     case!(a_crash_while_closing_loses_nothing, "C24"),
     case!(a_crash_while_leaving_without_changes_leaves_nothing_behind, "C19", "C24"),
-    case!(a_crash_while_destroying_is_finished, "C22"),
-    case!(a_crash_while_files_are_given_up_loses_nothing, "C2", "C16"),
+    case!(a_crash_while_destroying_is_finished, "C30", "C22"),
+    case!(a_crash_while_files_are_given_up_loses_nothing, "C26", "C2", "C16"),
 ];
 
 /// Whether these are just the changes that must be there, but for those that may.

@@ -5,15 +5,15 @@ use super::kit::*;
 pub(super) const CASES: &[Case] = &[
     case!(a_damaged_instance_is_reported_and_hides_no_other, "C21"),
     case!(what_can_be_read_of_a_damaged_instance_is_taken_over, "C21"),
-    case!(a_damaged_instance_is_kept_until_it_is_discarded, "C21"),
+    case!(a_damaged_instance_is_kept_until_it_is_discarded, "C29", "C21"),
     case!(a_damaged_instance_is_kept_whoever_dies_meanwhile, "C12", "C21"),
     case!(a_lost_file_is_damage_and_hides_no_other, "C21"),
     case!(a_damaged_cell_is_reported_and_nobody_touches_it, "C21"),
     case!(a_damaged_own_cell_is_told_and_mended_by_the_next_heartbeat, "C13", "C21"),
-    case!(the_name_of_a_damaged_instance_is_refused_until_somebody_has_read_it, "C17", "C21"),
+    case!(the_name_of_a_damaged_instance_is_refused_until_somebody_has_read_it, "C29", "C17", "C21"),
     case!(a_torn_tail_is_not_damage, "C2", "D8.1"),
     case!(a_damaged_change_is_told_once_and_hides_no_other, "C6", "C21"),
-    case!(looking_at_a_damaged_log_tells_and_shows_the_rest, "C21", "D11.2"),
+    case!(looking_at_a_damaged_log_tells_and_shows_the_rest, "C28", "C21", "D11.2"),
     case!(no_flipped_bit_loses_a_change_silently, "C21", "F2.8"),
 ];
 

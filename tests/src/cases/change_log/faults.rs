@@ -10,9 +10,9 @@ pub(super) const CASES: &[Case] = &[
     case!(an_error_in_one_instance_does_not_keep_recover_from_the_others, "C21"),
     case!(a_failed_open_of_an_instance_can_be_repeated, "C1", "C17"),
     case!(a_failed_close_loses_nothing, "C24"),
-    case!(a_failed_destruction_of_a_change_log_can_be_repeated, "C22"),
-    case!(on_a_full_disk_changes_can_be_removed, "C5"),
-    case!(on_a_full_disk_nothing_is_lost_and_closing_works, "C2", "C24"),
+    case!(a_failed_destruction_of_a_change_log_can_be_repeated, "C30", "C22"),
+    case!(on_a_full_disk_changes_can_be_removed, "C34", "C5"),
+    case!(on_a_full_disk_nothing_is_lost_and_closing_works, "C34", "C2", "C24"),
 ];
 
 fn a_failed_write_or_sync_closes_the_log_and_loses_nothing(subject: &dyn Subject) -> Outcome {

@@ -20,6 +20,9 @@ pub(super) const STALE: u64 = 60_000;
 /// An open instance, which a step in between may keep.
 pub(super) type Log = Rc<dyn ChangeLogSubject>;
 
+/// Something that an instance does.
+pub(super) type Step = fn(&Log) -> Result<(), Error>;
+
 /// Opens the log as an instance of this name; it is made if it is not there.
 #[track_caller]
 pub(super) fn open(subject: &dyn Subject, instance: &str) -> Result<Log, String> {

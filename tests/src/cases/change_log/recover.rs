@@ -111,7 +111,7 @@ fn fenced(subject: &dyn Subject) -> Result<(Log, Log), String> {
 }
 
 fn a_fenced_instance_can_do_nothing_more(subject: &dyn Subject) -> Outcome {
-    let firsts: [fn(&Log) -> Result<(), Error>; 6] = [
+    let firsts: [Step; 6] = [
         |log| log.record(b"2", &change("a/2")),
         |log| log.remove(None, b"1").map(drop),
         |log| log.remove(None, b"not there").map(drop),
@@ -180,27 +180,25 @@ fn a_heartbeat_from_the_future_is_stale(subject: &dyn Subject) -> Outcome {
 }
 
 fn a_clock_that_jumps_costs_work_and_no_change(subject: &dyn Subject) -> Outcome {
-    let a = open(subject, "a")?;
-    let b = open(subject, "b")?;
-    let mut logs = [a, b];
+    let mut logs = [("a", open(subject, "a")?), ("b", open(subject, "b")?)];
     let now = subject.disk().now_ms();
     for (round, clock) in [0, u64::MAX, now, 5, now + 1, u64::MAX / 2, now + 2].into_iter().enumerate() {
         subject.disk().set_now_ms(clock);
-        for turn in 0..2 {
-            let id = format!("{round}-{turn}");
-            if logs[turn].record(id.as_bytes(), &change(&format!("x/{id}"))) == Err(Error::Fenced) {
-                logs[turn] = open(subject, if turn == 0 { "a" } else { "b" })?;
-                record(&logs[turn], &[&id])?;
+        for (name, log) in &mut logs {
+            let id = round.to_string();
+            if log.record(id.as_bytes(), &change(&format!("{name}/{id}"))) == Err(Error::Fenced) {
+                *log = open(subject, name)?;
+                record(log, &[&id])?;
             }
-            if logs[turn].recover(STALE) == Err(Error::Fenced) {
-                logs[turn] = open(subject, if turn == 0 { "a" } else { "b" })?;
+            if log.recover(STALE) == Err(Error::Fenced) {
+                *log = open(subject, name)?;
             }
         }
     }
     let all: Vec<String> = keys(&contents(&look(subject)?)?);
     for round in 0..7 {
-        for (turn, name) in ["a", "b"].iter().enumerate() {
-            let wanted = format!("{name}/{round}-{turn}");
+        for name in ["a", "b"] {
+            let wanted = format!("{name}/{round}");
             ensure!(all.contains(&wanted), "{wanted} is not in {all:?}");
         }
     }

@@ -52,7 +52,8 @@ impl Store {
         fs::create_dir_all(&blobs)?;
         // Compiled once, not at every start.
         let config = annals::cache::default_dir().into_iter().fold(Config::new(), Config::cache);
-        let (runtime, storage) = (Runtime::with_config(config)?, Arc::new(Directory::open(dir.join("logs"))?));
+        let (runtime, storage) =
+            (Runtime::with_config(config)?, Arc::new(Directory::open(dir.join("logs"))?));
         let index = runtime.snapshot(storage.clone(), "index", &snapshot::Options::new())?;
         let changes = runtime.change_log(storage, "changes", &change_log::Options::new())?;
         let mut store = Store { index, changes, blobs, next: 0 };

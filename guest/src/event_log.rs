@@ -10,6 +10,7 @@ use crate::{
     host::WasmHost,
 };
 use alloc::{
+    boxed::Box,
     rc::{Rc, Weak},
     string::String,
     vec::Vec,
@@ -35,7 +36,7 @@ impl wit::Guest for Component {
 
     fn open_archive(file: String) -> Answer<wit::Reader> {
         let archive = Archive::open(WasmHost, &file).map_err(convert::error)?;
-        Ok(wit::Reader::new(Reader::OfFile(RefCell::new(archive))))
+        Ok(wit::Reader::new(Reader::OfFile(Box::new(RefCell::new(archive)))))
     }
 
     fn destroy(name: String) -> Answer<()> {
@@ -172,7 +173,7 @@ fn with<P, T>(
 
 pub(crate) enum Reader {
     OfLog(Weak<Log>, RefCell<Iterate>),
-    OfFile(RefCell<Archive<WasmHost>>),
+    OfFile(Box<RefCell<Archive<WasmHost>>>),
 }
 
 impl wit::GuestReader for Reader {

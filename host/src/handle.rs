@@ -59,16 +59,6 @@ impl Live {
         self.instance.call(|annals, store| call(annals, store, resource))
     }
 
-    /// Calls a method that makes another resource, which takes the place of this one.
-    pub(crate) fn replace(
-        &mut self,
-        call: impl FnOnce(&Annals, &mut Store<State>, ResourceAny) -> Answer<ResourceAny>,
-    ) -> Result<(), Error> {
-        let made = self.call(call)?;
-        let before = std::mem::replace(&mut self.resource, made);
-        self.instance.drop_resource(before)
-    }
-
     /// Calls a method of a child, a resource that the log has made.
     pub(crate) fn call_child<T>(
         &mut self,

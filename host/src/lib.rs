@@ -41,7 +41,6 @@ mod convert;
 pub mod environment;
 pub mod error;
 pub mod event_log;
-#[allow(dead_code)] // until the other four logs are in
 mod handle;
 pub mod journal;
 pub mod limits;

@@ -1,8 +1,10 @@
 //! The quick form of the campaigns, against the native library. `ANNALS_SEED` chooses another seed, `ANNALS_FULL=1` does
 //! everything.
 
+use annals_tests::campaign::event::EventLog;
 use annals_tests::campaign::journal::Journal;
 use annals_tests::campaign::raft::Raft;
+use annals_tests::campaign::snapshot::Snapshot;
 use annals_tests::campaign::{Budget, Campaign, Trial, faults, random, sweep};
 use annals_tests::native::native;
 use annals_tests::sim::SimDisk;
@@ -33,6 +35,16 @@ fn journal_campaigns_notice_a_disk_that_lies_about_sync() {
 }
 
 #[test]
+fn event_log_campaigns_notice_a_disk_that_lies_about_sync() {
+    notice_a_lie::<EventLog>();
+}
+
+#[test]
 fn raft_campaigns_notice_a_disk_that_lies_about_sync() {
     notice_a_lie::<Raft>();
+}
+
+#[test]
+fn snapshot_campaigns_notice_a_disk_that_lies_about_sync() {
+    notice_a_lie::<Snapshot>();
 }

@@ -4,6 +4,13 @@
 //! `cell NAME`, then its bytes as hexadecimal digits. If a change of the format is meant, the version changes and a new
 //! file joins this one. `ANNALS_BLESS=1` writes the files, for a new version only.
 
+#[path = "golden/change.rs"]
+mod change;
+#[path = "golden/event.rs"]
+mod event;
+#[path = "golden/raft.rs"]
+mod raft;
+
 use annals_logs::journal::Options;
 use annals_logs::types::{Limits, Mode};
 use annals_tests::native::native;

@@ -1,5 +1,8 @@
 //! Opening costs the same however large the log is. Items of zeros make large logs cheap on the sparse disk.
 
+#[path = "large/raft.rs"]
+mod raft;
+
 use annals_logs::types::Mode;
 use annals_tests::native::native;
 use annals_tests::sim::{Crash, SimDisk};

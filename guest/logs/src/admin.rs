@@ -91,11 +91,21 @@ fn visit<H: Host, T: Visit<H>>(kind: Kind, visit: T) -> Result<T::Out> {
     }
 }
 
-/// The kind of a log, and where it is in its life. A log whose root cell is damaged is taken for a journal.
+/// The kind of a log, and where it is in its life. A log whose root cell is lost or damaged is what a segment says it is.
 fn kind_of<H: Host>(host: &H, name: &str) -> Result<(Kind, State)> {
-    match root_of(host, name) {
+    let mut root = root_of(host, name);
+    if root == Ok(None) {
+        if !record_log::has_files(host, name)? {
+            return Err(Error::NotFound);
+        }
+        // A log that was made meanwhile had its cell before its files.
+        root = root_of(host, name);
+    }
+    match root {
         Ok(Some(root)) => Ok((root.kind, root.state)),
-        Ok(None) | Err(Error::Damaged(_) | Error::Storage(_)) => Ok((Kind::Journal, State::Live)),
+        Ok(None) | Err(Error::Damaged(_) | Error::Storage(_)) => {
+            Ok((record_log::kind_in_files(host, name).unwrap_or(Kind::Journal), State::Live))
+        }
         Err(error) => Err(error),
     }
 }

@@ -30,7 +30,9 @@
 //! 4. *Who is dead may have claimed others.* They are claimed too, after its files were read; those that it had taken over
 //!    are only removed, because what they held is a part of what it holds.
 //! 5. *Removing* files and then cells follows only after another look at the own cell and at the claimed ones.
-//! 6. What a vanished claimer had claimed it had not taken over: it did so after its files were read (4).
+//! 6. *The cell promises*: it names the last frame that was durable when its holder wrote it. Where that is missing the
+//!    instance is damaged, also where it looks like a write that a crash interrupted.
+//! 7. What a vanished claimer had claimed it had not taken over: it did so after its files were read (4).
 //!
 //! See `recover`.
 
@@ -239,8 +241,8 @@ impl<H: Host> ChangeLog<H> {
         }
         let log = self.log()?;
         log.seal()?;
-        let check = log.token().check;
-        let closed = Instance { life: Life::Closed, ..self.own()?.cell.clone() };
+        let Token { frame, check, .. } = log.token();
+        let closed = Instance { life: Life::Closed, frame, check, ..self.own()?.cell.clone() };
         self.swap_own(Some(closed))?;
         Ok(check)
     }
@@ -286,7 +288,8 @@ impl<H: Host> ChangeLog<H> {
 
     /// Writes the time into the own cell.
     fn beat(&mut self, now: u64) -> Result<()> {
-        let cell = Instance { beat_ms: now, ..self.own()?.cell.clone() };
+        let Token { frame, check, .. } = self.log()?.sync_frames()?;
+        let cell = Instance { beat_ms: now, frame, check, ..self.own()?.cell.clone() };
         self.swap_own(Some(cell))
     }
 

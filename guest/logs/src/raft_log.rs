@@ -50,7 +50,7 @@ impl<H: Host> RaftLog<H> {
             mode: options.mode,
             expect: options.expect,
             lock_wait_ms: options.lock_wait_ms,
-            create: Create { segment_bytes, options: Vec::new(), view: State::blank() },
+            create: Create { segment_bytes, options: Vec::new(), view: State::new() },
             accept: &|header, _| match options.segment_bytes {
                 Some(asked) if asked != header.segment_bytes => Err(Error::OptionsDiffer(format!(
                     "segment-bytes: the log has {}, asked for {asked}",
@@ -259,7 +259,7 @@ pub(crate) fn look() -> Request<'static, State> {
         mode: Mode::ReadOnly,
         expect: None,
         lock_wait_ms: 0,
-        create: Create { segment_bytes: SEGMENT_BYTES, options: Vec::new(), view: State::blank() },
+        create: Create { segment_bytes: SEGMENT_BYTES, options: Vec::new(), view: State::new() },
         accept: &|_, _| Ok(()),
     }
 }

@@ -42,8 +42,13 @@ impl Scan {
     /// Sets how much is read at once.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Scan {
-        self.limits = limits;
+        self.set_limits(limits);
         self
+    }
+
+    /// Sets how much is read at once from now on.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
     }
 
     /// The next changes, or none at the end, apart from those that the iterator has read already. Unlike that, it goes on

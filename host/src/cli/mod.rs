@@ -9,7 +9,6 @@ mod args;
 mod bench;
 mod change;
 mod columns;
-#[allow(dead_code)] // until the other four logs are in
 mod common;
 mod completions;
 mod copy;
@@ -77,20 +76,15 @@ enum Group {
     /// Append to, read, prune and rewind journals: dense logs with positions 0, 1, 2, …
     #[command(subcommand, after_help = EXIT_CODES)]
     Journal(journal::Command),
-    // Hook: event.
     /// Append to, read, rotate, archive and delete from event logs: events with ids of your own
     #[command(subcommand, after_help = EXIT_CODES)]
     Event(event::Command),
-    // Hook: raft.
     /// Write to, read, truncate and purge Raft logs: entries with terms, and the hard state
     #[command(subcommand, after_help = EXIT_CODES)]
     Raft(raft::Command),
-    // Hook: snapshot.
     /// Apply changes to, read, compact, export and import snapshots: folds of a stream of changes
     #[command(subcommand, after_help = EXIT_CODES)]
     Snapshot(snapshot::Command),
-
-    // Hook: change.
     /// Record, remove and recover changes: intents of steps that touch several stores
     #[command(subcommand, after_help = EXIT_CODES)]
     Change(change::Command),
@@ -147,19 +141,12 @@ fn run(command: Command) -> anyhow::Result<Outcome> {
     let place = || Place::new(dir.clone(), component);
     match group {
         Group::Journal(command) => journal::run(&place()?, command, &mut out),
-        // Hook: event.
         Group::Event(event::Command::ReadArchive(args)) => {
             event::read_archive(&runtime(component, cached())?, &args, &mut out)
         }
         Group::Event(command) => event::run(&place()?, command, &mut out),
-
-        // Hook: raft.
         Group::Raft(command) => raft::run(&place()?, command, &mut out),
-
-        // Hook: snapshot.
         Group::Snapshot(command) => snapshot::run(&place()?, command, &mut out),
-
-        // Hook: change.
         Group::Change(command) => change::run(&place()?, command, &mut out),
         Group::Verify(command) => verify::run(&place()?, &command, &mut out),
         Group::List(command) => list::run(&place()?, &command, &mut out),

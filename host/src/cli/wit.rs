@@ -7,13 +7,9 @@ const LOG: &[&str] = &[
     include_str!("../../../wit/world.wit"),
     include_str!("../../../wit/types.wit"),
     include_str!("../../../wit/journal.wit"),
-    // Hook: event.
     include_str!("../../../wit/event-log.wit"),
-    // Hook: raft.
     include_str!("../../../wit/raft-log.wit"),
-    // Hook: snapshot.
     include_str!("../../../wit/snapshot.wit"),
-    // Hook: change.
     include_str!("../../../wit/change-log.wit"),
     include_str!("../../../wit/admin.wit"),
 ];

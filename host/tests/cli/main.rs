@@ -1,5 +1,7 @@
 //! Tests of the built `annals` command, each run as a process of its own on real files.
 
+mod change;
+mod change_kill;
 mod event;
 mod event_kill;
 mod kill_loop;
@@ -10,5 +12,7 @@ mod raft;
 mod raft_kill;
 mod run;
 mod shared;
+mod snapshot;
+mod snapshot_kill;
 mod tools;
 mod trouble;

@@ -2,24 +2,21 @@
 
 #![allow(unreachable_pub)] // a module of a test is reachable from nowhere
 
+mod change_log;
 mod convert;
 mod disk;
-// Hook: event.
 mod event_log;
-
-// Hook: raft.
 mod raft_log;
-
-// Hook: snapshot.
-
-// Hook: change.
+mod snapshot;
 
 use annals::journal::SyncTicket;
 use annals::{Config, Journal, Runtime};
 use annals_logs::error::{Damage, Error, Result, Token};
 use annals_logs::types::{Batch, Items, Limits};
+use annals_tests::change_log as changes;
 use annals_tests::raft::{self, RaftSubject};
 use annals_tests::sim::SimDisk;
+use annals_tests::subject::snapshot::Snapshots;
 use annals_tests::subject::{
     EventLogs, FrameInfo, JournalSubject, LogInfo, Options, ReaderSubject, SegmentInfo, Subject,
     TicketSubject,
@@ -78,6 +75,22 @@ impl Subject for Component {
     }
     fn events(&self) -> &dyn EventLogs {
         self
+    }
+    fn snapshots(&self) -> &dyn Snapshots {
+        self
+    }
+    fn open_change_log(
+        &self,
+        name: &str,
+        options: &changes::Options,
+    ) -> Result<Box<dyn changes::ChangeLogSubject>> {
+        self.change_log(name, options)
+    }
+    fn change_log_instances(&self, name: &str) -> Result<Vec<changes::InstanceInfo>> {
+        self.instances(name)
+    }
+    fn destroy_change_log(&self, name: &str) -> Result<()> {
+        self.runtime.destroy_change_log(self.storage(), name).map_err(error)
     }
     fn list(&self) -> Result<Vec<LogInfo>> {
         Ok(self.admin()?.list().map_err(error)?.into_iter().map(convert::info).collect())

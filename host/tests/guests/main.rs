@@ -81,9 +81,17 @@ fn uses_all_logs(language: &str, app: &Path) {
     assert_eq!(without_tokens(&said), expected, "what the guest in {language} says");
 
     // Its files are ordinary logs.
-    assert_eq!(place.ok(&["verify"]).lines().filter(|line| line.contains("damage")).count(), 0);
-    let replayed = place.ok(&["journal", "replay", "journal", "--expect-token", token(&said, "journal")]);
-    assert_eq!(replayed, "three\n\nagain\n");
+    let checked = place.ok(&["verify"]);
+    assert_eq!(checked.lines().filter(|line| line.starts_with("ok ")).count(), 6, "{checked}");
+    let read =
+        |args: &[&str], part: &str| place.ok(&[args, &["--expect-token", token(&said, part)]].concat());
+    assert_eq!(read(&["journal", "replay", "journal"], "journal"), "three\n\nagain\n");
+    let events = "10\tten\n15\tlate\n22\tc\n23\td\n30\tthirty\n";
+    assert_eq!(read(&["event", "iterate", "events"], "event-log"), events);
+    assert_eq!(read(&["raft", "entries", "raft"], "raft-log"), "1\t8\tanew\n");
+    assert_eq!(read(&["snapshot", "range", "fold"], "snapshot"), "a/1\tuno\nd\tfour\n");
+    assert_eq!(place.ok(&["snapshot", "range", "copy"]), "a/1\tuno\nd\tfour\n");
+    assert!(place.ok(&["change", "scan", "changes", "--deferred"]).contains("later"));
 
     // It makes its logs, so it fails where they are, and its exit code is the command's.
     let again = place.annals(&["--dir", "logs", "run", app]);

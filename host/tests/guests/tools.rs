@@ -10,6 +10,7 @@
 
 use std::{
     fs,
+    io::Write as _,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -46,7 +47,9 @@ fn tool(name: &str) -> Option<PathBuf> {
     if path.exists() {
         return Some(path);
     }
-    println!("SKIPPED: {name} is missing in {}; .ci/run installs it", tools.display());
+    // Past the capture of the test harness, so that it is seen in every run.
+    let _ =
+        writeln!(std::io::stderr(), "SKIPPED: {name} is missing in {}; .ci/run installs it", tools.display());
     None
 }
 

@@ -27,16 +27,15 @@ void say(const char *format, ...) {
     va_end(values);
 }
 
-// Room for a text that stays: the lines of this program are short and few.
-static char *text(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-static char *text(const char *format, ...) {
+char *text(const char *format, ...) {
     va_list values;
-    char *room = malloc(4096);
-    if (!room) abort();
+    // The lines of this program are short and few.
+    char *room = malloc(1024);
+    check(room != NULL, "there is memory");
     va_start(values, format);
-    vsnprintf(room, 4096, format, values);
+    int length = vsnprintf(room, 1024, format, values);
     va_end(values);
+    check(length >= 0 && length < 1024, "the line is short");
     return room;
 }
 
@@ -62,6 +61,9 @@ static const char *told(void) {
 void must(bool ok) {
     if (!ok) {
         fprintf(stderr, "%s: %s\n", part, told());
+        if (error.tag == ANNALS_LOG_TYPES_ERROR_OTHER) {
+            fprintf(stderr, "%.*s\n", (int)error.val.other.len, (const char *)error.val.other.ptr);
+        }
         exit(1);
     }
 }
@@ -96,14 +98,19 @@ const char *quoted(guest_list_u8_t value) {
     return text("\"%.*s\"", (int)value.len, (const char *)value.ptr);
 }
 
+const char *joined(const char *before, const char *more) {
+    return *before ? text("%s %s", before, more) : more;
+}
+
+guest_list_u8_t item(guest_list_u32_t ends, guest_list_u8_t packed, size_t i) {
+    uint32_t start = i ? ends.ptr[i - 1] : 0;
+    check(i < ends.len && start <= ends.ptr[i] && ends.ptr[i] <= packed.len, "packed items fit together");
+    return (guest_list_u8_t){.ptr = packed.ptr + start, .len = ends.ptr[i] - start};
+}
+
 const char *items(guest_list_u32_t ends, guest_list_u8_t packed) {
-    char *list = text("%s", "");
-    uint32_t start = 0;
-    for (size_t i = 0; i < ends.len; i++) {
-        const char *gap = i ? " " : "";
-        list = text("%s%s\"%.*s\"", list, gap, (int)(ends.ptr[i] - start), (const char *)packed.ptr + start);
-        start = ends.ptr[i];
-    }
+    const char *list = "";
+    for (size_t i = 0; i < ends.len; i++) list = joined(list, quoted(item(ends, packed, i)));
     return list;
 }
 

@@ -40,12 +40,21 @@ void check(bool claim, const char *what);
 guest_list_u8_t bytes(const char *text);
 guest_string_t name(const char *text);
 
+// A text that stays.
+char *text(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+// Both, with a space between if there is something before.
+const char *joined(const char *before, const char *more);
+
 // The number, or `none`.
 const char *number(guest_option_u64_t value);
 
 // Bytes, in quotes; packed items, each in quotes, with a space between.
 const char *quoted(guest_list_u8_t value);
 const char *items(guest_list_u32_t ends, guest_list_u8_t packed);
+
+// One of packed items.
+guest_list_u8_t item(guest_list_u32_t ends, guest_list_u8_t packed, size_t i);
 
 // A token as the command takes it.
 const char *token_text(annals_log_types_token_t token);
@@ -54,5 +63,9 @@ bool same_token(annals_log_types_token_t left, annals_log_types_token_t right);
 
 // The parts.
 void use_journal(void);
+void use_event_log(void);
+void use_raft_log(void);
+void use_snapshot(void);
+void use_change_log(void);
 
 #endif

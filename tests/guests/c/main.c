@@ -9,7 +9,8 @@ static const struct {
     const char *name;
     void (*use)(void);
 } PARTS[] = {
-    {"journal", use_journal},
+    {"journal", use_journal},   {"event-log", use_event_log},   {"raft-log", use_raft_log},
+    {"snapshot", use_snapshot}, {"change-log", use_change_log},
 };
 
 int main(int argc, char **argv) {

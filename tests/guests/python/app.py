@@ -9,10 +9,16 @@ import sys
 from componentize_py_types import Err
 from wit_world import exports
 
-from parts import journal
+from parts import change_log, event_log, journal, raft_log, snapshot
 from parts.common import told
 
-PARTS = {"journal": journal.use}
+PARTS = {
+    "journal": journal.use,
+    "event-log": event_log.use,
+    "raft-log": raft_log.use,
+    "snapshot": snapshot.use,
+    "change-log": change_log.use,
+}
 
 
 class Run(exports.Run):

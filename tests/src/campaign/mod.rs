@@ -29,6 +29,7 @@
 
 pub mod beside;
 pub mod draw;
+pub mod event;
 pub mod faults;
 pub mod flips;
 pub mod garbage;
@@ -36,6 +37,7 @@ pub mod hostile;
 pub mod journal;
 pub mod raft;
 pub mod random;
+pub mod snapshot;
 pub mod step;
 pub mod sweep;
 pub mod trial;
@@ -92,7 +94,11 @@ macro_rules! campaign_tests {
     ($subject:literal, $factory:expr, $budget:expr) => {
         $crate::campaign_tests!(@log journal: "journal", $crate::campaign::journal::Journal;
             $subject, $factory, $budget);
+        $crate::campaign_tests!(@log event: "event log", $crate::campaign::event::EventLog;
+            $subject, $factory, $budget);
         $crate::campaign_tests!(@log raft: "raft log", $crate::campaign::raft::Raft;
+            $subject, $factory, $budget);
+        $crate::campaign_tests!(@log snapshot: "snapshot", $crate::campaign::snapshot::Snapshot;
             $subject, $factory, $budget);
     };
     (@log $log:ident: $name:literal, $trial:ty; $subject:literal, $factory:expr, $budget:expr) => {

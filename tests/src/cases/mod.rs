@@ -6,6 +6,7 @@
 mod admin;
 mod append;
 mod beside;
+mod change_log;
 mod compression;
 mod damage;
 mod durability;
@@ -77,7 +78,7 @@ pub fn all() -> &'static [Case] {
             full_disk::CASES,
             admin::CASES,
         ];
-        [tables.concat(), event::tables(), raft::tables(), snapshot::cases()].concat()
+        [tables.concat(), event::tables(), raft::tables(), snapshot::cases(), change_log::tables()].concat()
     })
 }
 

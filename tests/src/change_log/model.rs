@@ -60,6 +60,15 @@ impl Model {
         Some(self.instances.get_mut(id)?.held.remove(key).is_some())
     }
 
+    /// Recording, removing and recovering show that the holder is alive, once a third of the interval has passed.
+    pub fn touch(&mut self, id: &Id, now: u64, heartbeat_ms: u64) {
+        if let Some(instance) = self.instances.get_mut(id)
+            && now.abs_diff(instance.beat_ms) >= heartbeat_ms / 3
+        {
+            instance.beat_ms = now;
+        }
+    }
+
     /// A heartbeat. False if it is fenced.
     pub fn beat(&mut self, id: &Id, now: u64) -> bool {
         let Some(instance) = self.instances.get_mut(id) else { return false };

@@ -8,12 +8,21 @@ use annals_logs::types::{Items, Limits, unpack};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// An event log's contents.
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default)]
 pub struct Model {
     events: BTreeMap<u64, Item>,
     next: u64,
-    /// Ends of ranges, both inclusive, in the order of deletion.
-    deleted: Vec<(u64, u64)>,
+    /// Deleted ranges, both ends inclusive, ascending and apart; none if they are not known.
+    deleted: Option<Vec<(u64, u64)>>,
+}
+
+impl PartialEq for Model {
+    /// Deleted ranges that are not known may be any.
+    fn eq(&self, other: &Self) -> bool {
+        let same = |(left, right)| left == right;
+        (&self.events, self.next) == (&other.events, other.next)
+            && self.deleted.as_ref().zip(other.deleted.as_ref()).is_none_or(same)
+    }
 }
 
 impl std::fmt::Debug for Model {
@@ -29,7 +38,7 @@ pub struct Iteration {
     left: BTreeMap<u64, Item>,
     next: u64,
     end: u64,
-    deleted: usize,
+    deleted: Vec<(u64, u64)>,
     over: bool,
 }
 
@@ -38,7 +47,17 @@ impl Model {
     pub fn holding(events: impl IntoIterator<Item = (u64, Item)>) -> Self {
         let events: BTreeMap<u64, Item> = events.into_iter().collect();
         let next = events.last_key_value().map_or(0, |(id, _)| id + 1);
-        Self { events, next, deleted: Vec::new() }
+        Self { events, next, deleted: Some(Vec::new()) }
+    }
+
+    /// One that was read: with this next id, and these deleted ranges if they are known.
+    pub fn saying(events: BTreeMap<u64, Item>, next: u64, deleted: Option<Vec<(u64, u64)>>) -> Self {
+        Self { events, next, deleted }
+    }
+
+    /// A new log's.
+    pub fn new() -> Self {
+        Self::holding([])
     }
 
     /// The next id.
@@ -71,25 +90,22 @@ impl Model {
         (stats.events, stats.oldest, stats.newest) == (self.events.len() as u64, self.oldest(), self.newest())
     }
 
-    fn is_deleted(&self, id: u64) -> bool {
-        self.deleted.iter().any(|(first, last)| (*first..=*last).contains(&id))
+    fn ranges(&self) -> &[(u64, u64)] {
+        self.deleted.as_deref().unwrap_or(&[])
     }
 
-    /// The deleted range around this id, as long as nothing in between is kept.
+    /// The deleted range around this id.
     fn deleted_around(&self, id: u64) -> Option<Bounds> {
-        if !self.is_deleted(id) {
-            return None;
-        }
-        let (mut start, mut end) = (id, id + 1);
-        while let Some((first, _)) =
-            self.deleted.iter().find(|(first, last)| *first < start && *last >= start - 1)
-        {
-            start = *first;
-        }
-        while let Some((_, last)) = self.deleted.iter().find(|(first, last)| *first <= end && *last >= end) {
-            end = last + 1;
-        }
-        Some(Bounds { start, end })
+        let around = self.ranges().iter().find(|(first, last)| (*first..=*last).contains(&id));
+        around.map(|(first, last)| Bounds { start: *first, end: last + 1 })
+    }
+
+    /// Whether all of this range was deleted before, or is not there yet: then deleting it does nothing.
+    pub fn nothing_to_delete(&self, first: u64, last: u64) -> bool {
+        let last = last.min(self.next.saturating_sub(1));
+        first > last
+            || first >= self.next
+            || self.ranges().iter().any(|(start, end)| *start <= first && last <= *end)
     }
 
     /// Appends one event.
@@ -135,7 +151,17 @@ impl Model {
         let last = last.min(self.next - 1);
         let gone: Vec<u64> = self.events.range(first..=last).map(|(id, _)| *id).collect();
         gone.iter().for_each(|id| drop(self.events.remove(id)));
-        self.deleted.push((first, last));
+        let ranges = self.deleted.get_or_insert_default();
+        let (mut first, mut last) = (first, last);
+        ranges.retain(|(start, end)| {
+            let meet = *start <= last + 1 && first <= end + 1;
+            if meet {
+                (first, last) = (first.min(*start), last.max(*end));
+            }
+            !meet
+        });
+        ranges.push((first, last));
+        ranges.sort_unstable();
         gone.len() as u64
     }
 
@@ -144,26 +170,18 @@ impl Model {
         let end = end.unwrap_or(self.next).min(self.next);
         let left = if start < end { self.events.range(start..end) } else { self.events.range(0..0) };
         let left = left.map(|(id, event)| (*id, event.clone())).collect();
-        Iteration { left, next: start, end, deleted: self.deleted.len(), over: start >= end }
+        let deleted = self.ranges().to_vec();
+        Iteration { left, next: start, end, deleted, over: start >= end }
     }
 
     /// The lowest id from where the iteration stands on that was deleted since it began.
     fn deleted_since(&self, iteration: &Iteration) -> Option<u64> {
-        let (before, since) = self.deleted.split_at(iteration.deleted);
-        let was = |id: u64| before.iter().any(|(first, last)| (*first..=*last).contains(&id));
-        let lowest = since.iter().filter_map(|(first, last)| {
-            let from = iteration.next.max(*first);
-            // Within a range deleted before, the next candidate is behind it.
-            let mut id = from;
-            while id <= *last && id < iteration.end {
-                if !was(id) {
-                    return Some(id);
-                }
-                id += 1;
-            }
-            None
-        });
-        lowest.min()
+        let was = |id: u64| iteration.deleted.iter().any(|(first, last)| (*first..=*last).contains(&id));
+        let is = self
+            .ranges()
+            .iter()
+            .flat_map(|(first, last)| (*first).max(iteration.next)..(*last + 1).min(iteration.end));
+        is.into_iter().find(|id| !was(*id))
     }
 
     /// Checks an answer of an iteration with these limits.

@@ -5,7 +5,7 @@ use super::content::Hash;
 use super::plan::{Call, CrashPlan, Fault, Point};
 use crate::rng::SplitMix64;
 use annals_logs::storage::{Cell, StorageError};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// Calls that a trace remembers.
@@ -80,6 +80,7 @@ pub(super) struct Disk {
     pub(super) files: BTreeMap<u64, Kept>,
     pub(super) cells: BTreeMap<String, Cell>,
     pub(super) locks: BTreeMap<String, u64>,
+    pub(super) locks_taken: BTreeSet<String>,
     pub(super) tickets: BTreeMap<u64, Ticket>,
     /// File ids, lock ids, ticket ids and cell versions: never used twice.
     pub(super) next: u64,
@@ -110,6 +111,7 @@ impl Disk {
             files: BTreeMap::new(),
             cells: BTreeMap::new(),
             locks: BTreeMap::new(),
+            locks_taken: BTreeSet::new(),
             tickets: BTreeMap::new(),
             next: 1,
             next_version: 1,

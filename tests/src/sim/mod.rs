@@ -179,6 +179,11 @@ impl SimDisk {
         self.state().counters.clone()
     }
 
+    /// Names of all locks that were ever taken.
+    pub fn locks_taken(&self) -> Vec<String> {
+        self.state().locks_taken.iter().cloned().collect()
+    }
+
     /// Starts counting from zero.
     pub fn reset_counters(&self) {
         self.state().counters = Counters::default();
@@ -407,6 +412,7 @@ impl SimDisk {
         }
         let id = disk.fresh();
         disk.locks.insert(name.to_string(), id);
+        disk.locks_taken.insert(name.to_string());
         Ok(SimLock { disk: self.clone(), name: name.to_string(), id })
     }
 

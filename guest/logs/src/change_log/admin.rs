@@ -3,14 +3,14 @@
 use super::view::{self, Part};
 use super::{State, cell};
 use crate::admin::{LogInfo, SegmentInfo};
-use crate::error::{Damage, Result};
+use crate::error::{Damage, Error, Result};
 use crate::format::instance::Life;
 use crate::format::names::FileName;
 use crate::format::root::{Kind, Root, State as RootState};
 use crate::record_log::verify::{Verify, stray};
 use crate::record_log::{self, RecordLog};
 use crate::storage::Host;
-use alloc::{collections::VecDeque, vec::Vec};
+use alloc::{collections::VecDeque, string::String, vec::Vec};
 
 /// All instances at a glance. Items are outstanding changes; there are no positions.
 pub(crate) fn info<H: Host>(host: &H, name: &str) -> Result<LogInfo> {
@@ -74,12 +74,15 @@ fn epochs<H: Host>(host: &H, name: &str) -> Result<Vec<u64>> {
 }
 
 fn open<H: Host>(host: &H, name: &str, root: &Root, epoch: u64) -> Result<RecordLog<H, State>> {
-    RecordLog::open_part(host, name, &Root { generation: epoch, ..root.clone() })
+    RecordLog::open_part(host, name, &Root { generation: epoch, ..root.clone() }, None)
 }
 
 /// A check of all files, one instance after the other.
 pub(crate) struct Check<H: Host> {
-    parts: VecDeque<Verify<H, State>>,
+    host: H,
+    name: String,
+    root: Root,
+    parts: VecDeque<(cell::Seen, Verify<H, State>)>,
     damage: Vec<Damage>,
     /// Bytes checked of parts that are done with.
     done: u64,
@@ -94,26 +97,33 @@ pub(crate) fn check<H: Host>(host: &H, name: &str) -> Result<Check<H>> {
     for seen in cell::all(host, name, root.id)? {
         damage.extend(seen.says.as_ref().err().cloned());
         match open(host, name, &root, seen.epoch) {
-            Ok(log) => parts.push_back(Verify::of(log)?),
-            Err(crate::error::Error::Damaged(found)) => {
-                // It may have gone meanwhile.
-                let now = cell::look(host, name, root.id, &seen.instance, seen.epoch)?;
-                damage.extend(now.is_some_and(|now| now.version == seen.version).then_some(found));
+            Ok(log) => parts.push_back((seen, Verify::of(log)?)),
+            Err(Error::Damaged(found)) => {
+                damage.extend((!going(host, name, &root, &seen)?).then_some(found));
             }
             Err(error) => return Err(error),
         }
     }
     // Files of this log without a cell are leftovers, not damage.
     damage.extend(record_log::parts(host, name, root.id)?.1.iter().map(|file| stray(file)));
-    let total = parts.iter().map(|part| part.total).sum();
-    Ok(Check { parts, damage, done: 0, total })
+    let total = parts.iter().map(|(_, part)| part.total).sum();
+    let (host, name) = (host.clone(), name.into());
+    Ok(Check { host, name, root, parts, damage, done: 0, total })
+}
+
+/// Whether somebody takes over this instance, or has: then it is no damage that its files go.
+fn going<H: Host>(host: &H, name: &str, root: &Root, seen: &cell::Seen) -> Result<bool> {
+    let now = cell::look(host, name, root.id, &seen.instance, seen.epoch)?;
+    Ok(now.is_none_or(|now| now.claimer().is_some()))
 }
 
 impl<H: Host> crate::admin::Check for Check<H> {
     fn next(&mut self, bytes: u64) -> Result<Option<Vec<Damage>>> {
-        while let Some(part) = self.parts.front_mut() {
+        while let Some((seen, part)) = self.parts.front_mut() {
             if let Some(found) = part.next(bytes)? {
-                self.damage.extend(found);
+                if !found.is_empty() && !going(&self.host, &self.name, &self.root, seen)? {
+                    self.damage.extend(found);
+                }
                 return Ok(Some(core::mem::take(&mut self.damage)));
             }
             self.done += part.checked;
@@ -123,7 +133,7 @@ impl<H: Host> crate::admin::Check for Check<H> {
     }
 
     fn progress(&self) -> (u64, u64) {
-        (self.done + self.parts.front().map_or(0, |part| part.checked), self.total)
+        (self.done + self.parts.front().map_or(0, |(_, part)| part.checked), self.total)
     }
 }
 

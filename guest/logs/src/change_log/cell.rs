@@ -2,7 +2,7 @@
 //! `recover`.
 
 use super::options::{InstanceInfo, InstanceState};
-use crate::error::{Damage, Error, Result};
+use crate::error::{Damage, Error, Result, Token};
 use crate::format::instance::{Claimer, Found, Instance, Life};
 use crate::format::names;
 use crate::format::root::RootError;
@@ -95,6 +95,11 @@ impl Seen {
             Ok(Life::Claimed(claimer)) => Some(claimer),
             _ => None,
         }
+    }
+
+    /// The last frame of its files that is known to have been durable.
+    pub(super) fn end(&self, log: u128) -> Option<Token> {
+        self.says.as_ref().ok().map(|says| Token { log, frame: says.frame, check: says.check })
     }
 
     /// Whether it was damaged when it was taken over; its files are only kept.

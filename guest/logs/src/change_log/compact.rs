@@ -6,59 +6,81 @@ use super::item::{Item, Tag};
 use super::{ChangeLog, cell, payload, state::Moved};
 use crate::error::{Error, Result};
 use crate::storage::Host;
-use alloc::{collections::BTreeSet, vec::Vec};
+use alloc::{collections::BTreeSet, collections::VecDeque, vec::Vec};
 
 /// Bytes of changes that are copied as one frame, or one change if it is larger.
 pub(super) const COPY: u64 = 4 << 20;
 /// About what a frame takes besides its items.
 const FRAME: u64 = 144;
 
-/// What the files of an instance hold, and how much of that is outstanding.
+/// A segment, and what is outstanding in it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Space {
-    /// The newest segment, the first position in it, and what was written to it.
-    segment: u64,
+struct Segment {
+    number: u64,
+    /// First position in it.
     first: u64,
-    newest: u64,
-    /// What was written to older segments.
-    older: u64,
-    /// Bytes of outstanding changes: in all, and of those in older segments.
-    all_live: u64,
-    older_live: u64,
-    /// Older segments cannot be read: not tried again before the next one is full.
+    /// What was written to it, and how much of that is outstanding.
+    bytes: u64,
+    live: u64,
+}
+
+/// What the files of an instance hold. The newest segment is the last one.
+#[derive(Clone, Debug)]
+pub(super) struct Space {
+    segments: VecDeque<Segment>,
+    /// Giving up older ones failed: not tried again before the next one is full, or something more is gone.
     stuck: bool,
 }
 
 impl Space {
-    pub(super) fn new(segment: u64) -> Space {
-        Space { segment, first: 0, newest: 0, older: 0, all_live: 0, older_live: 0, stuck: false }
+    pub(super) fn new(number: u64) -> Space {
+        let first = Segment { number, first: 0, bytes: 0, live: 0 };
+        Space { segments: [first].into(), stuck: false }
     }
 
     /// A frame of so many bytes was written to this segment, its items from this position on.
-    pub(super) fn wrote(&mut self, segment: u64, first: u64, bytes: u64) {
-        if segment != self.segment {
-            (self.segment, self.first) = (segment, first);
-            self.older += self.newest;
-            self.newest = 0;
-            (self.older_live, self.stuck) = (self.all_live, false);
+    pub(super) fn wrote(&mut self, number: u64, first: u64, bytes: u64) {
+        if self.segments.back().is_none_or(|newest| newest.number != number) {
+            self.segments.push_back(Segment { number, first, bytes: 0, live: 0 });
+            self.stuck = false;
         }
-        self.newest += bytes + FRAME;
+        if let Some(newest) = self.segments.back_mut() {
+            newest.bytes += bytes + FRAME;
+        }
+    }
+
+    fn holder(&mut self, position: u64) -> Option<&mut Segment> {
+        let at = self.segments.partition_point(|segment| segment.first <= position);
+        self.segments.get_mut(at.checked_sub(1)?)
     }
 
     pub(super) fn live(&mut self, entry: &Entry) {
-        self.all_live += entry.size;
-        self.older_live += if entry.position < self.first { entry.size } else { 0 };
+        if let Some(segment) = self.holder(entry.position) {
+            segment.live += entry.size;
+        }
     }
 
     pub(super) fn dead(&mut self, entry: &Entry) {
-        self.all_live = self.all_live.saturating_sub(entry.size);
-        let older = if entry.position < self.first { entry.size } else { 0 };
-        self.older_live = self.older_live.saturating_sub(older);
+        if let Some(segment) = self.holder(entry.position) {
+            segment.live = segment.live.saturating_sub(entry.size);
+            self.stuck &= segment.live > 0;
+        }
     }
 
-    /// Whether giving up older segments pays.
-    fn is_due(&self) -> bool {
-        self.older > 0 && !self.stuck && self.older_live <= self.older / 2
+    /// The first segment to keep, if giving up those before it pays: nothing is outstanding in them, or in all older ones
+    /// no more than half.
+    fn due(&self) -> Option<Segment> {
+        let newest = self.segments.back().copied()?;
+        let older = || self.segments.iter().take(self.segments.len() - 1);
+        if self.stuck || older().next().is_none() {
+            return None;
+        }
+        let (bytes, live) = older().fold((0, 0), |(bytes, live), s| (bytes + s.bytes, live + s.live));
+        if live <= bytes / 2 {
+            return Some(newest);
+        }
+        let empty = older().take_while(|segment| segment.live == 0).count();
+        self.segments.get(empty).filter(|_| empty > 0).copied()
     }
 }
 
@@ -66,17 +88,17 @@ impl<H: Host> ChangeLog<H> {
     /// Gives up older segments if that pays. What was asked for is done already, so nobody is told of an error; if it was
     /// one that closes the log, the next call tells.
     pub(super) fn compact(&mut self) {
-        if self.own.as_ref().is_some_and(|own| own.space.is_due())
-            && self.move_up().is_err()
+        if let Some(keep) = self.own.as_ref().and_then(|own| own.space.due())
+            && self.move_up(keep).is_err()
             && let Some(own) = &mut self.own
         {
             own.space.stuck = true;
         }
     }
 
-    fn move_up(&mut self) -> Result<()> {
-        let Space { segment: keep, first: target, older: given_up, .. } = self.own()?.space;
-        let below = |(_, entry): &(&Key, &Entry)| entry.position < target;
+    /// Writes again what is outstanding below this segment, and gives up what is before it.
+    fn move_up(&mut self, keep: Segment) -> Result<()> {
+        let below = |(_, entry): &(&Key, &Entry)| entry.position < keep.first;
         let mut moving: Vec<(Key, Entry)> =
             self.held.iter().filter(below).map(|(key, entry)| (key.clone(), *entry)).collect();
         moving.sort_unstable_by_key(|(_, entry)| entry.position);
@@ -93,15 +115,11 @@ impl<H: Host> ChangeLog<H> {
         if !epochs.is_empty() {
             let since = self.log()?.next();
             let item = Item::Adopted { since, epochs }.encode()?;
-            self.write(&[&[&item]], false)?;
+            self.write(&[&[&item]], true)?;
         }
-        let moved = postcard::to_allocvec(&Moved(target)).unwrap_or_default(); // cannot fail: one number
-        self.log()?.write_meta(moved, Some(keep))?;
-        let first = self.own()?.space.first;
-        let older = self.held.iter().filter(|(_, entry)| entry.position < first);
-        let older_live = older.map(|(_, entry)| entry.size).sum();
-        let space = &mut self.own()?.space;
-        (space.older, space.older_live) = (space.older.saturating_sub(given_up), older_live);
+        let moved = postcard::to_allocvec(&Moved(keep.first)).unwrap_or_default(); // cannot fail: one number
+        self.log()?.write_meta(moved, Some(keep.number))?;
+        self.own()?.space.segments.retain(|segment| segment.number >= keep.number);
         Ok(())
     }
 

@@ -6,7 +6,7 @@
 use super::State;
 use super::held::{Entry, Held, Key, key};
 use super::item::{Item, Tag};
-use crate::error::{Damage, Error, Result};
+use crate::error::{Damage, Error, Result, Token};
 use crate::format::root::Root;
 use crate::record_log::{Lane, RecordLog, View};
 use crate::storage::Host;
@@ -26,21 +26,43 @@ pub(super) struct Read<H: Host> {
     pub(super) damage: Option<Damage>,
 }
 
-/// Reads the part that is the root's generation. `source` is the number that its entries get.
-pub(super) fn read<H: Host>(host: &H, name: &str, root: &Root, source: usize) -> Result<Read<H>> {
+/// Reads the part that is the root's generation, in which a frame was durable. `source` is the number that its entries get.
+pub(super) fn read<H: Host>(
+    host: &H,
+    name: &str,
+    root: &Root,
+    end: Option<Token>,
+    source: usize,
+) -> Result<Read<H>> {
     // An instance that does not know yet that it is dead may give up files while they are read. Once at most: then it
     // looks at its cell.
-    match read_once(host, name, root, source) {
+    match read_once(host, name, root, end, source) {
         Ok(read) if read.damage.is_none() => Ok(read),
         Err(error) if !matches!(error, Error::Damaged(_)) => Err(error),
-        _ => read_once(host, name, root, source),
+        _ => read_once(host, name, root, end, source),
     }
 }
 
-fn read_once<H: Host>(host: &H, name: &str, root: &Root, source: usize) -> Result<Read<H>> {
-    let mut log = RecordLog::<H, State>::open_part(host, name, root)?;
+fn read_once<H: Host>(
+    host: &H,
+    name: &str,
+    root: &Root,
+    end: Option<Token>,
+    source: usize,
+) -> Result<Read<H>> {
+    let whatever = || RecordLog::<H, State>::open_part(host, name, root, None);
+    let (mut log, missing) = match RecordLog::open_part(host, name, root, end) {
+        Ok(log) => (log, None),
+        Err(Error::RolledBack(_)) => {
+            let log = whatever()?;
+            let damage = shortened(&log);
+            (log, Some(damage))
+        }
+        Err(Error::Damaged(damage)) => (whatever()?, Some(damage)),
+        Err(error) => return Err(error),
+    };
     let mut fold = Fold::new(source);
-    let mut damage = log.damage().first().or(log.cut_short()).cloned();
+    let mut damage = log.damage().first().or(log.cut_short()).cloned().or(missing);
     let (mut position, end) = (log.view().boundary(), log.next());
     let (mut ends, mut bytes) = (Vec::new(), Vec::new());
     while position < end {
@@ -67,6 +89,12 @@ fn read_once<H: Host>(host: &H, name: &str, root: &Root, source: usize) -> Resul
         fold.settle(0);
     }
     Ok(Read { log, held: fold.held, adopted: fold.adopted, damage })
+}
+
+/// Frames that were durable are not there, or others are.
+fn shortened<H: Host>(log: &RecordLog<H, State>) -> Damage {
+    let what = "frames that were durable are missing at its end".into();
+    Damage { file: log.file_name().into(), offset: 0, lowest: Some(log.next()), next: None, what }
 }
 
 /// A position whose item is intact and says nothing.

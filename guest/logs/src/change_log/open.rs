@@ -44,6 +44,8 @@ impl<H: Host> ChangeLog<H> {
             slot,
             beat_ms: host.now_ms(),
             heartbeat_ms: options.heartbeat_ms.unwrap_or(HEARTBEAT_MS),
+            frame: log.token().frame,
+            check: log.token().check,
             life: Life::Live,
             damage: None,
         };
@@ -109,7 +111,7 @@ pub(super) fn check_token<H: Host>(host: &H, name: &str, root: &Root, expect: Op
         return Ok(());
     }
     let part = Root { generation: seen.epoch, ..root.clone() };
-    let error = match RecordLog::<H, State>::open_part(host, name, &part) {
+    let error = match RecordLog::<H, State>::open_part(host, name, &part, None) {
         Ok(log) if log.token().check == token.check => return Ok(()),
         Ok(_) => Error::RolledBack(last),
         Err(error) => error,
@@ -130,7 +132,7 @@ fn check_earlier<H: Host>(host: &H, name: &str, root: &Root, instance: &str) -> 
             Err(damage) => return Err(Error::Damaged(damage.clone())),
             Ok(Life::Live | Life::Closed) => {
                 let part = Root { generation: epoch, ..root.clone() };
-                if let Some(damage) = fold::read(host, name, &part, 0)?.damage {
+                if let Some(damage) = fold::read(host, name, &part, seen.end(root.id), 0)?.damage {
                     return Err(Error::Damaged(damage));
                 }
             }

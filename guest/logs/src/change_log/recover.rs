@@ -49,6 +49,7 @@ impl<H: Host> ChangeLog<H> {
         };
         let recovered = self.take_over(&|_| true, &dead)?;
         self.sweep()?;
+        self.still_own()?;
         self.compact();
         Ok(recovered)
     }
@@ -77,7 +78,8 @@ impl<H: Host> ChangeLog<H> {
         self.own()?.untidy = true;
         let (mut recovered, mut done, mut failure) = (Vec::new(), BTreeSet::new(), None);
         for (instance, epoch) in cell::list(&self.host, &self.name)? {
-            if epoch == self.epoch() || done.contains(&epoch) || !wanted(&instance) {
+            let own = epoch == self.epoch() && instance == self.instance;
+            if own || done.contains(&epoch) || !wanted(&instance) {
                 continue;
             }
             match self.take_over_one(&instance, epoch, dead) {
@@ -177,7 +179,8 @@ impl<H: Host> ChangeLog<H> {
             while let Some(member) = members.get(at) {
                 let epoch = member.seen.epoch;
                 if !self.taken_over(members).contains(&epoch) {
-                    let outcome = fold::read(&self.host, &self.name, &self.part(epoch), 0);
+                    let end = member.seen.end(self.root.id);
+                    let outcome = fold::read(&self.host, &self.name, &self.part(epoch), end, 0);
                     if let Some(member) = members.get_mut(at) {
                         match outcome {
                             Ok(read) => {

@@ -83,7 +83,7 @@ impl<H: Host> ChangeLog<H> {
             Err(Error::Damaged(damage)) if read_only => {
                 // Whoever writes it may have given it up since.
                 let part = super::Root { generation: log.generation(), ..self.root.clone() };
-                let gone = match RecordLog::<H, State>::open_part(&self.host, &self.name, &part) {
+                let gone = match RecordLog::<H, State>::open_part(&self.host, &self.name, &part, None) {
                     Ok(log) => entry.position < log.view().boundary(),
                     Err(_) => !super::cell::list(&self.host, &self.name)?
                         .iter()

@@ -62,7 +62,7 @@ fn read_once<H: Host>(host: &H, name: &str, root: &Root) -> Result<View<H>> {
             superseded.insert(epoch);
         }
         found.extend(seen.damage().map(|damage| (0, damage)));
-        let read = match fold::read(host, name, &part, 0) {
+        let read = match fold::read(host, name, &part, seen.end(root.id), 0) {
             Ok(read) => {
                 superseded.extend(read.adopted.iter().copied());
                 found.extend(read.damage.clone().map(|damage| (epoch, damage)));

@@ -52,6 +52,10 @@ pub struct Instance {
     pub beat_ms: u64,
     /// How often there is one, in milliseconds.
     pub heartbeat_ms: u32,
+    /// Number and chain value of the last frame that was durable when its holder wrote this.
+    pub frame: u64,
+    /// The chain value.
+    pub check: u128,
     /// Where it is in its life.
     pub life: Life,
     /// Set while it is claimed, if it is damaged: its files are kept.
@@ -80,7 +84,10 @@ mod tests {
         let found =
             Found { file: "f".into(), offset: 1, lowest: Some(2), next: None, what: "a stretch".into() };
         for life in [Life::Live, Life::Closed, Life::Claimed(claimer.clone()), Life::Damaged(claimer)] {
+            let (frame, check) = (7, 9);
             let cell = Instance {
+                frame,
+                check,
                 log: 77,
                 slot: Some(1),
                 beat_ms: 5,

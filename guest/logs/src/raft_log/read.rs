@@ -62,8 +62,10 @@ impl<H: Host> RaftLog<H> {
 
     /// An error if damage hides a part of the state, or may have cut off a later one.
     fn known(&self, hidden: bool) -> Result<()> {
-        let damage = self.log.cut_short().or(self.log.damage().first().filter(|_| hidden));
-        damage.map_or(Ok(()), |damage| Err(Error::Damaged(damage.clone())))
+        let found = self.log.cut_short().or(self.log.damage().first().filter(|_| hidden));
+        let (lowest, next, what) = (None, None, "a frame that may have changed this is lost".into());
+        let unnamed = hidden.then(|| Damage { file: String::new(), offset: 0, lowest, next, what });
+        found.cloned().or(unnamed).map_or(Ok(()), |damage| Err(Error::Damaged(damage)))
     }
 
     fn read(&mut self, first: u64, last: u64, limits: Limits, lane: Lane) -> Result<Entries> {

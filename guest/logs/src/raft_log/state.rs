@@ -53,7 +53,9 @@ impl View for State {
     const DENSE: bool = false;
 
     fn blank() -> Self {
-        State { next: FIRST, boundary: None, hard: None, gaps: false, hidden: Hidden::default() }
+        let mut state = State::new();
+        state.skip_to(FIRST);
+        state
     }
 
     fn restore(_: &[u8], saved: &[u8]) -> Option<Self> {
@@ -142,6 +144,11 @@ impl Change {
 }
 
 impl State {
+    /// The state of a new log.
+    pub(super) fn new() -> Self {
+        State { next: FIRST, boundary: None, hard: None, gaps: false, hidden: Hidden::default() }
+    }
+
     fn makes_sense(&self) -> bool {
         let State { next, boundary, hard, .. } = self;
         let boundary = boundary.is_none_or(|id| FIRST <= id.index && id.index < *next);

@@ -74,7 +74,6 @@ impl<H: Host, V: View> RecordLog<H, V> {
         let new = SegmentFile::first(&self.host, &self.name, place, epoch, &create, (tip.number, tip.chain))?;
         let durable = new.history.tip.address();
         let mut log = Self::bare(self.host.clone(), &self.name, new.history, new.file, new.name);
-        let (spare, dying) = (None, Vec::new());
         log.writer = Some(Writer {
             lock: None,
             shared: None,
@@ -82,8 +81,8 @@ impl<H: Host, V: View> RecordLog<H, V> {
             epoch_starts: false,
             durable,
             fill: new.fill,
-            spare,
-            dying,
+            spare: None,
+            dying: Vec::new(),
         });
         log.compress = self.compress;
         Ok(log)

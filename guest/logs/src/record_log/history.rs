@@ -97,7 +97,8 @@ impl<V: View> History<V> {
     /// What a segment's header frame says.
     pub(super) fn header(frame: &Frame, place: Place) -> Option<SegmentHeader> {
         let whole = frame.header.kind == Kind::Header && frame.offset == 0;
-        whole.then(|| SegmentHeader::decode(&frame.payload, place)).flatten()
+        let header = whole.then(|| SegmentHeader::decode(&frame.payload, place)).flatten();
+        header.filter(|header| header.kind == V::KIND)
     }
 
     /// Whether this is the next frame of the chain.

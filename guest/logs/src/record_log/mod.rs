@@ -45,6 +45,7 @@ pub(crate) use life::{ROOT_WAIT_MS, check_name, destroy, destroy_unless, lock_ro
 pub(crate) use open::{Create, Request};
 pub(crate) use part::{lock, next_generation, parts, remove_part, side_cells};
 pub(crate) use read::Lane;
+pub(crate) use salvage::{has_files, kind_in_files};
 pub(crate) use sync::Ticket;
 pub(crate) use window::{exhausted, room};
 pub(crate) use write::NewFrame;
@@ -111,8 +112,7 @@ pub(crate) trait View: Clone {
 
 /// What only a writer has.
 struct Writer<H: Host> {
-    /// Held until the log is closed; in shared mode while a call writes; none in a log that is to succeed another one,
-    /// which holds it.
+    /// Held until the log is closed; in shared mode while a call writes.
     lock: Option<H::Lock>,
     /// What only shared mode needs.
     shared: Option<Shared>,

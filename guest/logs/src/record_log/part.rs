@@ -5,7 +5,7 @@
 
 use super::life::{self, remove_file};
 use super::{Create, RecordLog, View, failed};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Token};
 use crate::format::names::{self, FileName};
 use crate::format::root::Root;
 use crate::storage::Host;
@@ -24,12 +24,12 @@ impl<H: Host, V: View> RecordLog<H, V> {
         Self::first(host, name, life::place(root, 1), lock, create)
     }
 
-    /// The part that is the root's generation, for reading only. A writer may be at work: what looks damaged is looked at
-    /// twice.
-    pub(crate) fn open_part(host: &H, name: &str, root: &Root) -> Result<Self> {
-        match Self::read_only_at(host.clone(), name, root, None) {
+    /// The part that is the root's generation, for reading only. A writer may be at work, so what looks damaged is
+    /// looked at twice. Refused unless it contains the token.
+    pub(crate) fn open_part(host: &H, name: &str, root: &Root, expect: Option<Token>) -> Result<Self> {
+        match Self::read_only_at(host.clone(), name, root, expect) {
             Ok(log) if log.damage.is_empty() => Ok(log),
-            _ => Self::read_only_at(host.clone(), name, root, None),
+            _ => Self::read_only_at(host.clone(), name, root, expect),
         }
     }
 

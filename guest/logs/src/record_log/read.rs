@@ -71,6 +71,7 @@ impl Cursor {
 }
 
 /// What became of looking for a position.
+#[allow(clippy::large_enum_variant)] // it lives for a moment, and mostly is a frame
 enum Sought {
     Frame(Cursor),
     /// There is no such position, nor any below this one.

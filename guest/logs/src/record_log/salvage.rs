@@ -10,12 +10,28 @@ use super::survey::Survey;
 use super::window::{file_size, read_failed};
 use super::{RecordLog, View, place_name, read};
 use crate::error::{Bounds, Damage, Error, Result, Token};
-use crate::format::frame::Kind;
+use crate::format::frame::{Kind, Place};
 use crate::format::names::{self, FileName};
-use crate::format::root::{Root, State};
-use crate::format::segment::SegmentRange;
+use crate::format::root::{self, Root, State};
+use crate::format::segment::{SegmentHeader, SegmentRange};
 use crate::storage::Host;
 use alloc::vec::Vec;
+
+/// Whether there are files that bear the log's name.
+pub(crate) fn has_files<H: Host>(host: &H, name: &str) -> Result<bool> {
+    Ok(!life::file_names(host, name)?.is_empty())
+}
+
+/// The kind that the header of some segment of a log says it is.
+pub(crate) fn kind_in_files<H: Host>(host: &H, name: &str) -> Option<root::Kind> {
+    life::file_names(host, name).ok()?.into_iter().find_map(|text| {
+        let FileName { id: log, generation, segment, .. } = FileName::parse(&text)?;
+        let (place, file) = (Place { log, generation, segment }, host.open(&text).ok()?);
+        let first = Scanner::without_fill(&file, &text, place).ok()?.frame_at(0).ok()?.ok()?;
+        let header = SegmentHeader::decode(&first.payload, place)?;
+        (first.header.kind == Kind::Header).then_some(header.kind)
+    })
+}
 
 impl<H: Host, V: View> RecordLog<H, V> {
     pub(super) fn open_read_only(host: H, name: &str, request: &Request<'_, V>) -> Result<Self> {

@@ -181,7 +181,7 @@ impl<V: View> Survey<V> {
         };
         match FrameItems::open(&mut source, bad.offset, header.clone())? {
             Err(_) => {
-                let lost = (header.count > 0).then(|| (header.first, Some(header.end)));
+                let lost = (header.count > 0).then_some((header.first, Some(header.end)));
                 self.report(scanner, offset, lost, bad.what);
             }
             Ok(items) => {
@@ -292,7 +292,7 @@ impl<V: View> Survey<V> {
             self.gap = Some(Gap { offset, what: "a frame does not continue the one before" });
         } else if !history.apply(header, offset, payload) {
             history.moved(header, offset);
-            let lost = (header.count > 0).then(|| (header.first, Some(header.end)));
+            let lost = (header.count > 0).then_some((header.first, Some(header.end)));
             self.report(scanner, offset, lost, "a frame makes no sense where it stands");
         } else if header.scattered()
             && payload.is_none()
@@ -355,6 +355,15 @@ impl<V: View> Survey<V> {
     /// The last frame is lost, but what it was is known.
     fn flipped<F: File>(&mut self, scanner: &Scanner<'_, F>, header: &FrameHeader, offset: u64, what: &str) {
         match header.kind {
+            // What it held, and nothing behind it.
+            Kind::Put => {
+                self.report(scanner, offset, Some((header.first, Some(header.end))), what);
+                if let (Some(history), Some(damage)) = (self.history.as_mut(), self.damage.last()) {
+                    let bounds = Bounds { start: header.first, end: header.end };
+                    history.index.lose_between(bounds, damage.clone());
+                    history.view.skip_to(history.view.next().max(header.end));
+                }
+            }
             kind if kind.has_items() => {
                 let lost = (header.count > 0).then_some((header.first, None));
                 self.lose(scanner, header.first, header.end, offset, lost, what);

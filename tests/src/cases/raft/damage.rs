@@ -12,10 +12,11 @@ pub(super) const CASES: &[Case] = &[
     case!(an_overwritten_entry_is_whole_where_the_old_one_is_damaged, "F4.1"),
     case!(damage_names_no_entry_that_was_overwritten, "X2"),
     case!(a_lost_header_of_an_overwrite_costs_what_it_held_and_no_more, "F3.3", "D11.4"),
-    case!(never_an_old_vote, "R18", "D11.4"),
-    case!(a_later_hard_state_makes_up_for_a_lost_one, "R18", "D11.4"),
+    case!(never_an_old_vote, "R25"),
+    case!(a_later_hard_state_makes_up_for_a_lost_one, "R25", "R18"),
+    case!(a_seal_tells_what_a_lost_header_hid, "R25", "R18"),
     case!(a_torn_save_leaves_the_hard_state_before, "R18", "D8.1"),
-    case!(a_lost_purge_hides_no_entry_and_no_boundary, "D11.4"),
+    case!(a_lost_purge_hides_no_entry_and_no_boundary, "R25", "D11.4"),
     case!(a_lost_overwrite_is_never_the_entry_before, "D11.4"),
     case!(any_flipped_bit_costs_an_error_at_most, "F2.8"),
     case!(damage_of_a_log_that_was_not_closed_is_refused, "D8.3", "D11.2"),
@@ -212,6 +213,20 @@ fn a_later_hard_state_makes_up_for_a_lost_one(subject: &dyn Subject) -> Outcome 
     same(log.load_hard_state().fine()?, Some(hard(3, 3)))?;
     refused!(log.purge_boundary(), Error::Damaged(_));
     Ok(())
+}
+
+fn a_seal_tells_what_a_lost_header_hid(subject: &dyn Subject) -> Outcome {
+    let log = twenty(subject)?;
+    log.save_hard_state(&hard(2, 2)).fine()?;
+    log.purge(id(1, 5)).fine()?;
+    log.persist(&entries(2, 21, 25)).fine()?;
+    log.close().fine()?;
+    drop(log);
+    let file = subject.disk().file_names()[0].clone();
+    subject.disk().flip_bit(&file, 3);
+    let log = reopen_read_only(subject)?;
+    same(log.load_hard_state().fine()?, Some(hard(2, 2)))?;
+    same((log.purge_boundary().fine()?, log.last_index().fine()?), (Some(id(1, 5)), 24))
 }
 
 fn a_torn_save_leaves_the_hard_state_before(subject: &dyn Subject) -> Outcome {

@@ -232,8 +232,11 @@ fn calls_are_lost_in_order_only(subject: &dyn Subject) -> Outcome {
     Ok(())
 }
 
-/// Takes the steps until the machine stops; says how many were begun and how many of those are promised.
-fn until_crash(subject: &dyn Subject, steps: &[Step]) -> Result<(usize, usize), String> {
+/// How many steps were begun, and how many of those are promised.
+type Taken = Result<(usize, usize), String>;
+
+/// Takes the steps until the machine stops.
+fn until_crash(subject: &dyn Subject, steps: &[Step]) -> Taken {
     let log = match subject.open_raft(LOG, &options(Mode::Open)) {
         Ok(log) => log,
         Err(error) => {
@@ -272,7 +275,7 @@ fn states(steps: &[Step]) -> Vec<Model> {
 /// Stops the machine at every call of `run`, loses power in several ways, and hands what is left to `check`.
 fn at_every_call(
     subject: &dyn Subject,
-    run: &dyn Fn(&dyn Subject) -> Result<(usize, usize), String>,
+    run: &dyn Fn(&dyn Subject) -> Taken,
     check: &dyn Fn(Box<dyn Subject>, usize, usize) -> Outcome,
 ) -> Outcome {
     for call in 1.. {

@@ -11,7 +11,7 @@ pub(super) const CASES: &[Case] = &[
     case!(overwriting_keeps_later_entries_across_segments, "R3", "F4.1"),
     case!(overwriting_never_lowers_the_last_index, "R3"),
     case!(a_batch_may_overwrite_and_go_on, "R2", "R3"),
-    case!(a_batch_is_one_frame, "F1.1"),
+    case!(a_batch_of_entries_is_one_frame, "F1.1"),
     case!(overwriting_takes_another_size_and_term, "R2", "R3"),
     case!(no_entries_are_fine_and_write_nothing, "R2"),
     case!(at_or_below_the_boundary_is_pruned, "R4"),
@@ -83,7 +83,7 @@ fn a_batch_may_overwrite_and_go_on(subject: &dyn Subject) -> Outcome {
     holds_for_good(subject, log, &model)
 }
 
-fn a_batch_is_one_frame(subject: &dyn Subject) -> Outcome {
+fn a_batch_of_entries_is_one_frame(subject: &dyn Subject) -> Outcome {
     let log = twenty(subject)?;
     log.persist(&entries(2, 18, 25)).fine()?;
     log.persist(&entries(3, 2, 4)).fine()?;

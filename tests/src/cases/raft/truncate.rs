@@ -12,6 +12,7 @@ pub(super) const CASES: &[Case] = &[
     case!(truncation_at_or_below_the_boundary_is_pruned, "R8", "R4"),
     case!(truncation_behind_a_gap_lowers_the_last_index_to_an_entry, "R15", "R8"),
     case!(truncation_crosses_segments, "R8", "F4.1"),
+    case!(truncation_gives_space_back, "G13.6"),
     case!(replacement_is_one_frame, "R9", "F4.2"),
     case!(replacement_without_entries_is_truncation, "R9"),
     case!(replacement_may_be_shorter_or_longer, "R9"),
@@ -99,6 +100,20 @@ fn truncation_crosses_segments(subject: &dyn Subject) -> Outcome {
         holds(&*log, &model)?;
     }
     holds_for_good(subject, log, &model)
+}
+
+fn truncation_gives_space_back(subject: &dyn Subject) -> Outcome {
+    let log = create(subject)?;
+    one_by_one(&*log, &longs(1, 1, 60))?;
+    ensure!(subject.disk().file_names().len() > 5);
+    log.replace_range(2, &entries(2, 2, 4)).fine()?;
+    log.close().fine()?;
+    drop(log);
+    // The first segment holds entry 1, the last one what replaced the others.
+    same(subject.disk().file_names().len(), 2)?;
+    let mut model = Model::holding(&longs(1, 1, 2));
+    model.persist(&entries(2, 2, 4), false).fine()?;
+    holds(&*reopen(subject)?, &model)
 }
 
 fn replacement_is_one_frame(subject: &dyn Subject) -> Outcome {

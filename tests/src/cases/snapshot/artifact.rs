@@ -5,16 +5,16 @@ use crate::sim::{Call, Fault};
 use crate::subject::snapshot::{ArtifactFile, ArtifactReaderSubject, Manifest};
 
 pub(super) const CASES: &[Case] = &[
-    case!(equal_folds_export_equal_bytes, "§3 snapshot: equal folds export identical payload bytes"),
-    case!(an_export_says_what_it_is, "§3 snapshot: manifest fields"),
-    case!(an_export_knows_its_files_before_it_reads_them, "§3 snapshot: export crosses as bytes"),
-    case!(chunks_keep_their_limit_and_their_file, "§2 every read is bounded"),
-    case!(an_export_shows_the_fold_as_of_its_beginning, "§3 snapshot: seeing one state"),
-    case!(the_manifest_comes_last, "§3 snapshot: manifest last"),
-    case!(an_empty_fold_is_exported, "§3 snapshot: export"),
-    case!(a_large_fold_is_split_into_files_of_bounded_size, "§3 snapshot: data/…"),
-    case!(a_failed_read_of_an_export_can_be_repeated, "§1.10 a failed read closes nothing"),
-    case!(damage_ends_an_export, "§4 three kinds of error"),
+    case!(equal_folds_export_equal_bytes, "S21"),
+    case!(an_export_says_what_it_is, "S22"),
+    case!(an_export_knows_its_files_before_it_reads_them, "S22"),
+    case!(chunks_keep_their_limit_and_their_file, "H18", "S22"),
+    case!(an_export_shows_the_fold_as_of_its_beginning, "S10", "S22"),
+    case!(the_manifest_comes_last, "S22"),
+    case!(an_empty_fold_is_exported, "S21", "S22"),
+    case!(a_large_fold_is_split_into_files_of_bounded_size, "S22", "S20"),
+    case!(a_failed_read_of_an_export_can_be_repeated, "D10.5"),
+    case!(damage_ends_an_export, "D11.4", "S22"),
 ];
 
 /// An artifact in memory.

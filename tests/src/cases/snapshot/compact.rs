@@ -4,42 +4,24 @@ use super::kit::*;
 use crate::sim::{Call, Crash, Fault};
 
 pub(super) const CASES: &[Case] = &[
-    case!(
-        compaction_keeps_the_fold_and_the_cursor,
-        "§3 snapshot: a generation that is the fold at one frame"
-    ),
-    case!(compaction_frees_what_is_dead, "§3 snapshot: compaction"),
-    case!(compaction_of_nothing_keeps_the_cursor, "§1.17 boundaries never regress"),
-    case!(compacting_again_changes_nothing_but_files, "§3 snapshot: compaction"),
-    case!(a_fold_of_many_segments_is_compacted, "§3 snapshot: compaction"),
-    case!(dead_bytes_are_counted_the_same_after_reopening, "§3 snapshot: by threshold"),
-    case!(dead_bytes_beyond_the_threshold_are_compacted_by_apply, "§3 snapshot: by threshold"),
-    case!(
-        dead_bytes_beyond_the_threshold_are_compacted_by_open,
-        "§3 snapshot: at open when dead bytes exceed it"
-    ),
-    case!(by_default_a_log_has_no_more_dead_bytes_than_live_ones, "§3 snapshot: by threshold"),
-    case!(empty_batches_do_not_pile_up, "§3 snapshot: by threshold"),
-    case!(
-        a_failed_compaction_of_its_own_is_nobodys_error,
-        "§3 snapshot: a failed attempt leaves only files to remove"
-    ),
-    case!(
-        after_a_fault_at_any_call_a_compaction_changed_nothing,
-        "§3 snapshot: a failed attempt leaves only files to remove"
-    ),
-    case!(a_swap_that_failed_after_all_is_seen_to_have_happened, "§2 cells: after an error read again"),
-    case!(
-        files_go_only_after_the_last_range_that_needs_them,
-        "§3 snapshot: only after the last reader of its instance"
-    ),
-    case!(a_compacted_snapshot_reads_little_for_one_value, "§1.3 reading one item costs one block"),
-    case!(leftovers_of_a_compaction_are_no_damage, "§3 snapshot: leaves only files to remove"),
-    case!(
-        a_reader_elsewhere_ends_when_its_files_are_gone,
-        "§3 snapshot: a reader elsewhere ends with an error"
-    ),
-    case!(a_read_only_open_beside_a_compaction_succeeds, "§1.11 a reader beside a live writer"),
+    case!(compaction_keeps_the_fold_and_the_cursor, "S15"),
+    case!(compaction_frees_what_is_dead, "S15"),
+    case!(compaction_of_nothing_keeps_the_cursor, "S15", "G17.1"),
+    case!(compacting_again_changes_nothing_but_files, "S15"),
+    case!(a_fold_of_many_segments_is_compacted, "S15", "G12.6"),
+    case!(dead_bytes_are_counted_the_same_after_reopening, "S16"),
+    case!(dead_bytes_beyond_the_threshold_are_compacted_by_apply, "S16"),
+    case!(dead_bytes_beyond_the_threshold_are_compacted_by_open, "S16"),
+    case!(by_default_a_log_has_no_more_dead_bytes_than_live_ones, "S16"),
+    case!(empty_batches_do_not_pile_up, "S16", "S3"),
+    case!(a_failed_compaction_of_its_own_is_nobodys_error, "S16", "S17"),
+    case!(after_a_fault_at_any_call_a_compaction_changed_nothing, "S17", "D10.8"),
+    case!(a_swap_that_failed_after_all_is_seen_to_have_happened, "S17"),
+    case!(files_go_only_after_the_last_range_that_needs_them, "S19"),
+    case!(a_compacted_snapshot_reads_little_for_one_value, "S20", "F3.1"),
+    case!(leftovers_of_a_compaction_are_no_damage, "S17", "A3"),
+    case!(a_reader_elsewhere_ends_when_its_files_are_gone, "S19"),
+    case!(a_read_only_open_beside_a_compaction_succeeds, "D11.5", "S19"),
 ];
 
 fn both(subject: &dyn Subject, run: impl Fn(&dyn Subject, Options) -> Outcome) -> Outcome {

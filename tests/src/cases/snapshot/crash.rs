@@ -5,18 +5,10 @@ use crate::sim::{Crash, CrashPlan, Point, SimDisk};
 use std::collections::HashSet;
 
 pub(super) const CASES: &[Case] = &[
-    case!(
-        a_crash_in_a_batch_leaves_all_of_it_or_the_old_cursor,
-        "§1.1 after any crash all of it is there or none",
-        "§3 snapshot: as one frame"
-    ),
-    case!(
-        a_crash_in_a_compaction_leaves_the_old_or_the_new_files,
-        "§3 snapshot: synced before the root cell switches",
-        "§1.15 commit point of compaction"
-    ),
-    case!(a_crash_anywhere_in_a_life_loses_nothing, "§1.15 open finishes what is half done"),
-    case!(a_crash_in_recovery_loses_nothing, "§1.9 at every writing open"),
+    case!(a_crash_in_a_batch_leaves_all_of_it_or_the_old_cursor, "S29", "S2", "F1.1"),
+    case!(a_crash_in_a_compaction_leaves_the_old_or_the_new_files, "S17"),
+    case!(a_crash_anywhere_in_a_life_loses_nothing, "S13", "S17"),
+    case!(a_crash_in_recovery_loses_nothing, "S17", "D9.1"),
 ];
 
 /// What a power loss may leave.

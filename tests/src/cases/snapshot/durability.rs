@@ -5,20 +5,17 @@ use crate::sim::{Call, Crash, Fault};
 use annals_logs::error::Token;
 
 pub(super) const CASES: &[Case] = &[
-    case!(an_applied_batch_is_durable, "§3 snapshot: durable on return by default"),
-    case!(apply_syncs_once, "§3 snapshot: durable on return by default"),
-    case!(a_relaxed_batch_is_handed_over_but_not_synced, "§3 snapshot: relaxed by an option"),
-    case!(relaxed_batches_are_durable_after_sync, "§3 snapshot: relaxed by an option"),
-    case!(closing_makes_relaxed_batches_durable, "§1.6 close syncs"),
-    case!(tokens_of_a_snapshot_name_its_history, "§1.7 open(expect)"),
-    case!(a_token_survives_compactions, "§3 snapshot: numbers and tokens go on", "§1.7 even by compaction"),
-    case!(a_snapshot_that_was_rolled_back_is_refused, "§1.7 a log that was rolled back is refused"),
-    case!(a_failed_sync_closes_the_snapshot, "§1.10 a failed write or sync closes the log"),
-    case!(a_full_disk_refuses_a_batch_and_changes_nothing, "§1.10 only its out-of-space leaves the log open"),
-    case!(
-        a_full_disk_refuses_a_compaction_and_keeps_nothing_of_it,
-        "§3 snapshot: a failed attempt leaves only files to remove"
-    ),
+    case!(an_applied_batch_is_durable, "S13"),
+    case!(apply_syncs_once, "S13"),
+    case!(a_relaxed_batch_is_handed_over_but_not_synced, "S13", "F1.4"),
+    case!(relaxed_batches_are_durable_after_sync, "S13", "D7.1"),
+    case!(closing_makes_relaxed_batches_durable, "D6.1"),
+    case!(tokens_of_a_snapshot_name_its_history, "D7.1", "D7.6"),
+    case!(a_token_survives_compactions, "S18", "D7.2", "D7.8"),
+    case!(a_snapshot_that_was_rolled_back_is_refused, "D7.3"),
+    case!(a_failed_sync_closes_the_snapshot, "D10.2"),
+    case!(a_full_disk_refuses_a_batch_and_changes_nothing, "D10.4"),
+    case!(a_full_disk_refuses_a_compaction_and_keeps_nothing_of_it, "S17", "D10.4"),
 ];
 
 fn relaxed(mode: Mode) -> Options {

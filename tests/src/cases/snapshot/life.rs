@@ -4,13 +4,13 @@ use super::kit::*;
 use crate::sim::{Crash, CrashPlan, Point, SimDisk};
 
 pub(super) const CASES: &[Case] = &[
-    case!(a_closed_snapshot_answers_closed, "§1.10 answer closed"),
-    case!(destroying_a_snapshot_leaves_nothing, "§1.15 commit point of destroy"),
-    case!(a_destroyed_snapshot_begins_anew, "§1.15 a destroyed name gets a new log id"),
-    case!(a_crash_in_creating_a_snapshot_leaves_all_or_nothing, "§1.15 open finishes what is half done"),
-    case!(a_crash_in_destroying_a_snapshot_leaves_all_or_nothing, "§1.15 open finishes what is half done"),
-    case!(a_plain_copy_is_a_valid_snapshot, "§1.18 a plain copy of the files"),
-    case!(one_storage_holds_snapshots_and_journals, "§1.15 one root cell per log"),
+    case!(a_closed_snapshot_answers_closed, "H24"),
+    case!(destroying_a_snapshot_leaves_nothing, "G15.3", "G15.4"),
+    case!(a_destroyed_snapshot_begins_anew, "G15.6"),
+    case!(a_crash_in_creating_a_snapshot_leaves_all_or_nothing, "G15.1"),
+    case!(a_crash_in_destroying_a_snapshot_leaves_all_or_nothing, "G15.2"),
+    case!(a_plain_copy_is_a_valid_snapshot, "G18.1"),
+    case!(one_storage_holds_snapshots_and_journals, "G15.8", "G15.10"),
 ];
 
 fn a_closed_snapshot_answers_closed(subject: &dyn Subject) -> Outcome {

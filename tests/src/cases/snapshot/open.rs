@@ -6,26 +6,17 @@ use crate::subject::options as journal_options;
 use annals_logs::format::root::Kind;
 
 pub(super) const CASES: &[Case] = &[
-    case!(modes_of_a_snapshot, "§3 snapshot: open"),
-    case!(a_fixed_option_of_a_snapshot_cannot_change, "§3 journal: changing a fixed option is a clear error"),
-    case!(options_of_a_snapshot_are_checked, "§4 three kinds of error"),
-    case!(snapshots_and_journals_are_told_apart, "§1.15 opening as another kind is a clear error"),
-    case!(one_writer_has_a_snapshot, "§2 lock: exclusive"),
-    case!(a_read_only_snapshot_changes_nothing, "§1.11 takes no lock, changes nothing"),
-    case!(
-        a_read_only_snapshot_shows_the_state_of_its_opening,
-        "§2 a reader shows the log as of its creation"
-    ),
-    case!(a_read_only_snapshot_refuses_to_write, "§1.11 a read-only open changes nothing"),
-    case!(
-        what_a_writing_open_reports_of_a_snapshot_is_durable,
-        "§1.9 what a writing open reports counts as acknowledged"
-    ),
-    case!(
-        values_on_disk_is_a_choice_of_each_open,
-        "§3 snapshot: keys in memory, values on disk as an option"
-    ),
-    case!(admin_knows_snapshots, "§2 admin for all kinds"),
+    case!(modes_of_a_snapshot, "S1"),
+    case!(a_fixed_option_of_a_snapshot_cannot_change, "S1", "X1"),
+    case!(options_of_a_snapshot_are_checked, "X1"),
+    case!(snapshots_and_journals_are_told_apart, "G15.7"),
+    case!(one_writer_has_a_snapshot, "H7"),
+    case!(a_read_only_snapshot_changes_nothing, "D11.1", "D9.3"),
+    case!(a_read_only_snapshot_shows_the_state_of_its_opening, "D11.5", "H19"),
+    case!(a_read_only_snapshot_refuses_to_write, "D11.3"),
+    case!(what_a_writing_open_reports_of_a_snapshot_is_durable, "D9.1"),
+    case!(values_on_disk_is_a_choice_of_each_open, "S20"),
+    case!(admin_knows_snapshots, "A7", "A2"),
 ];
 
 fn modes_of_a_snapshot(subject: &dyn Subject) -> Outcome {

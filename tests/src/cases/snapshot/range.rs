@@ -4,29 +4,17 @@ use super::kit::*;
 use crate::sim::{Call, Fault};
 
 pub(super) const CASES: &[Case] = &[
-    case!(a_range_ascends_by_key, "§3 snapshot: range(prefix) ascending"),
-    case!(a_range_has_the_keys_with_its_prefix, "§3 snapshot: range(prefix)"),
-    case!(
-        a_range_keeps_its_limits_but_returns_an_entry,
-        "§2 every read is bounded and returns at least one item"
-    ),
-    case!(
-        a_range_shows_one_state_while_batches_are_applied,
-        "§3 snapshot: seeing one state while applies go on"
-    ),
-    case!(
-        a_range_shows_one_state_while_compactions_go_on,
-        "§3 snapshot: seeing one state while compactions go on"
-    ),
-    case!(a_range_of_nothing_ends_at_once, "§3 snapshot: range(prefix)"),
-    case!(ranges_do_not_disturb_each_other, "§3 snapshot: seeing one state"),
-    case!(
-        a_range_answers_closed_after_close_and_drop,
-        "§2 may outlive its log handle and then answers closed"
-    ),
-    case!(an_ended_range_stays_ended, "§2 a reader shows the log as of its creation"),
-    case!(a_failed_read_can_be_repeated, "§1.10 a failed read answers storage and closes nothing"),
-    case!(a_range_does_not_gather_what_it_matches, "§3 snapshot: streamed without buffering the match set"),
+    case!(a_range_ascends_by_key, "S9"),
+    case!(a_range_has_the_keys_with_its_prefix, "S9"),
+    case!(a_range_keeps_its_limits_but_returns_an_entry, "S11", "H18"),
+    case!(a_range_shows_one_state_while_batches_are_applied, "S10", "H19"),
+    case!(a_range_shows_one_state_while_compactions_go_on, "S10", "S19"),
+    case!(a_range_of_nothing_ends_at_once, "S9"),
+    case!(ranges_do_not_disturb_each_other, "S10", "H22"),
+    case!(a_range_answers_closed_after_close_and_drop, "H21", "S19"),
+    case!(an_ended_range_stays_ended, "S10", "H19"),
+    case!(a_failed_read_can_be_repeated, "D10.5"),
+    case!(a_range_does_not_gather_what_it_matches, "S11", "S20"),
 ];
 
 fn both(subject: &dyn Subject, run: impl Fn(&dyn Subject, &dyn SnapshotSubject) -> Outcome) -> Outcome {

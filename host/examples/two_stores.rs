@@ -13,7 +13,7 @@
 //! `list`.
 
 use annals::{
-    ChangeLog, Error, Runtime, Snapshot,
+    ChangeLog, Config, Error, Runtime, Snapshot,
     change_log::{self, Change},
     snapshot::{self, Update},
     storage::Directory,
@@ -50,7 +50,10 @@ impl Store {
     pub(crate) fn open(dir: &Path) -> Result<(Store, u64)> {
         let blobs = dir.join("blobs");
         fs::create_dir_all(&blobs)?;
-        let (runtime, storage) = (Runtime::new()?, Arc::new(Directory::open(dir.join("logs"))?));
+        // Compiled once, not at every start.
+        let config = annals::cache::default_dir().into_iter().fold(Config::new(), Config::cache);
+        let (runtime, storage) =
+            (Runtime::with_config(config)?, Arc::new(Directory::open(dir.join("logs"))?));
         let index = runtime.snapshot(storage.clone(), "index", &snapshot::Options::new())?;
         let changes = runtime.change_log(storage, "changes", &change_log::Options::new())?;
         let mut store = Store { index, changes, blobs, next: 0 };

@@ -101,8 +101,8 @@ fn what_was_exported_is_imported_with_its_cursor() {
     assert_eq!(copy.cursor(), fold.cursor());
     assert!(copy.entries(b"").unwrap().eq(fold.entries(b"").unwrap()));
     assert_eq!(copy.get(b"a").unwrap().unwrap().version, b"v1");
-    // An import does not replace a log.
-    assert_eq!(import(&place.join("out"), &storage), Err(Error::Exists));
+    // An import does not replace a log, nor wait for it.
+    assert_eq!(import(&place.join("out"), &storage), Err(Error::Locked));
     drop(copy);
     assert_eq!(import(&place.join("out"), &storage), Err(Error::Exists));
 }

@@ -53,8 +53,8 @@ fn threads_share_a_handle_and_every_batch_is_whole() {
             let fold = fold.clone();
             scope.spawn(move || {
                 for round in 0..50_u8 {
-                    let batch = [Update::put(b"a", &[writer, round]), Update::put(b"b", &[writer, round])];
-                    fold.apply(&batch, &[writer, round]).unwrap();
+                    let value = [writer, round];
+                    fold.apply(&[Update::put(b"a", &value), Update::put(b"b", &value)], &value).unwrap();
                 }
             });
         }
@@ -192,7 +192,7 @@ fn a_prefix_selects_what_starts_with_it() {
 
 /// Bytes of a value, and how many of them there are.
 const VALUE: usize = 16 << 10;
-const VALUES: u32 = 6_400;
+const VALUES: u32 = 4_000;
 
 #[test]
 fn a_fold_of_ten_times_the_memory_limit_can_be_iterated_with_values_on_disk() {

@@ -16,6 +16,7 @@ use annals_logs::types::{Limits, Mode};
 use annals_tests::native::native;
 use annals_tests::sim::SimDisk;
 use annals_tests::subject::options;
+use annals_tests::subject::snapshot::{self, Update};
 use std::fmt::Write;
 use std::path::PathBuf;
 
@@ -138,5 +139,55 @@ fn the_golden_journal_is_read_as_ever() {
         assert_eq!((journal.boundary().unwrap(), journal.size().unwrap()), (4, 6));
         let batch = journal.read_range(4, Limits { count: 10, bytes: 1000 }).unwrap();
         assert_eq!((batch.ends, batch.bytes), (vec![5, 9], b"againfive".to_vec()));
+    }
+}
+
+/// A small snapshot: each kind of update, a piece of a fold, a batch behind it.
+fn small_snapshot() -> SimDisk {
+    let subject = native(SimDisk::new(3));
+    let made = snapshot::Options {
+        mode: Mode::Create,
+        segment_bytes: Some(1 << 16),
+        ..snapshot::Options::default()
+    };
+    let log = subject.snapshots().open(LOG, &made).unwrap();
+    let put = |key, value, version| Update::Put { key, value, version };
+    log.apply(&[put(b"a", b"one", b"1"), put(b"b", b"", b""), put(b"c", &[0xA5; 5000], b"3")], b"first")
+        .unwrap();
+    log.compact().unwrap();
+    let gone = [Update::Delete { key: b"b", version: b"4" }, Update::Purge { key: b"c", version: b"5" }];
+    log.apply(&gone, b"second").unwrap();
+    log.apply(&[put(b"d", b"two", b"6")], b"").unwrap();
+    log.close().unwrap();
+    subject.disk().fork()
+}
+
+#[test]
+fn a_small_snapshot_is_written_byte_for_byte_as_ever() {
+    compare("snapshot-1.hex", &dump(&small_snapshot()));
+}
+
+#[test]
+fn the_golden_snapshot_is_read_and_exported_as_ever() {
+    let golden = std::fs::read_to_string(path("snapshot-1.hex")).unwrap();
+    for mode in [Mode::ReadOnly, Mode::Open] {
+        let subject = native(load(&golden));
+        assert_eq!(subject.verify(LOG).unwrap(), vec![]);
+        let opened = snapshot::Options { mode, ..snapshot::Options::default() };
+        let log = subject.snapshots().open(LOG, &opened).unwrap();
+        assert_eq!(log.cursor().unwrap(), b"");
+        assert_eq!(log.get(b"a").unwrap().map(|entry| entry.version), Some(b"1".to_vec()));
+        let export = log.export().unwrap();
+        let mut bytes = Vec::new();
+        while let Some(chunk) = export.next(10).unwrap() {
+            assert_eq!(chunk.path, "data/entries-00000000");
+            bytes.extend(chunk.bytes);
+        }
+        let entries = b"\x01\0\0\0\x03\0\0\0\x01\0\0\0aone1\x01\0\0\0\x03\0\0\0\x01\0\0\0dtwo6";
+        assert_eq!(bytes, entries);
+        let manifest = export.manifest().unwrap();
+        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        assert_eq!(hex(&manifest.files[0].blake3[..8]), "af1349b9f5f9a1a6"); // of nothing
+        assert_eq!(manifest.files[1].blake3, blake3::hash(entries).as_bytes());
     }
 }

@@ -98,12 +98,15 @@ pub(crate) struct Destroy {
     yes: bool,
 }
 
+/// The method of the runtime that removes a log of some kind.
+type Remove = fn(&Runtime, Arc<dyn Storage>, &str) -> Result<(), Error>;
+
 /// Removes a log of that kind, with `destroy`.
 pub(crate) fn destroy(
     place: &Place,
     args: &Destroy,
     kind: Kind,
-    destroy: fn(&Runtime, Arc<dyn Storage>, &str) -> Result<(), Error>,
+    destroy: Remove,
     out: &mut Output,
 ) -> anyhow::Result<Outcome> {
     let log = &args.log;

@@ -8,10 +8,12 @@ use crate::{
     killed::{Random, When, kill, rounds},
     place::{Place, value},
 };
-use std::{collections::BTreeMap, fs, path::Path, time::Duration};
+use std::{collections::BTreeMap, fs, path::Path, thread, time::Duration};
 
 /// Small segments and an eager threshold, so that kills hit rolls and compactions.
-const MAKING: [&str; 4] = ["--segment-bytes", "64KiB", "--compact-at", "64KiB"];
+const MAKING: [&str; 4] = ["--segment-bytes", "64KiB", "--compact-at", "256KiB"];
+/// Keys that are there from the beginning, so that exports take a while.
+const BASE: usize = 1_500;
 /// Updates that one round feeds at most.
 const UPDATES: u64 = 6_000;
 
@@ -57,9 +59,26 @@ fn check(place: &Place, log: &str) -> u64 {
             (key, None) => drop(model.remove(&key)),
         }
     }
+    assert_eq!(place.ok(&["snapshot", "range", log, "base", "--output", "keys"]).lines().count(), BASE);
     let expected: String = model.iter().map(|(key, value)| format!("{key}\t{value}\n")).collect();
-    assert!(place.ok(&["snapshot", "range", log]) == expected, "{log} is not the fold of {cursor} updates");
+    assert!(
+        place.ok(&["snapshot", "range", log, "key"]) == expected,
+        "{log} is not the fold of {cursor} updates"
+    );
     cursor
+}
+
+/// Starts an export and kills it so long after it has made its hidden directory. True if it had ended by then.
+fn kill_export(place: &Place, args: &[&str], hidden: &Path, delay: Duration) -> bool {
+    let mut child = place.command(args).spawn().expect("annals starts");
+    while !hidden.exists() && child.try_wait().expect("it can be waited for").is_none() {
+        thread::sleep(Duration::from_micros(100));
+    }
+    thread::sleep(delay);
+    child.kill().expect("annals can be killed");
+    let ended = child.wait_with_output().expect("annals can be waited for");
+    assert_eq!(String::from_utf8_lossy(&ended.stderr), "");
+    ended.status.success()
 }
 
 /// An export is whole or absent. True if it is there.
@@ -79,7 +98,8 @@ fn whatever_was_acknowledged_survives_kill_9_and_artifacts_are_whole_or_absent()
     let place = Place::new("snapshot-kill");
     let out = place.logs().with_file_name("out");
     let to = out.to_str().expect("UTF-8").to_owned();
-    place.feed(&[&["snapshot", "apply", "fold", "-"][..], &MAKING].concat(), b"").expect(0);
+    let base: String = (0..BASE).map(|n| format!("base-{n:05}\t{}\n", "b".repeat(2000))).collect();
+    place.feed(&[&["snapshot", "apply", "fold", "-"][..], &MAKING].concat(), base.as_bytes()).expect(0);
     let (mut acknowledged, mut exports, mut imports) = (0, [0, 0], [0, 0]);
     for round in 1..=rounds {
         let before = cursor(&place, "fold");
@@ -93,9 +113,11 @@ fn whatever_was_acknowledged_survives_kill_9_and_artifacts_are_whole_or_absent()
             }
             2 | 3 if before > 0 => {
                 let args = ["snapshot", "export", "fold", "--to", &to];
-                let killed = kill(&place, &args, std::iter::empty(), round, early);
+                let delay = Duration::from_micros(random.within(0..30_000));
+                let done = kill_export(&place, &args, &out.with_file_name(".out.partial"), delay);
                 let there = exported(&place, &out, before);
-                assert!(there || !killed.done);
+                assert!(there || !done);
+                println!("round {round}: export killed, {}", if there { "whole" } else { "absent" });
                 exports[usize::from(there)] += 1;
                 if !there {
                     // What the killed one left is in nobody's way.

@@ -246,7 +246,10 @@ impl<H: Host> ChangeLog<H> {
                     Swap::Swapped(version) => {
                         member.seen = Seen { version, says: Ok(says), ..member.seen.clone() }
                     }
-                    Swap::Stale(_) => return self.fence(),
+                    Swap::Stale(_) => {
+                        self.still_own()?;
+                        return Err(Error::Storage("the cell of a claimed instance changed".into()));
+                    }
                 }
             }
         }

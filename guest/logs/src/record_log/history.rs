@@ -97,8 +97,7 @@ impl<V: View> History<V> {
     /// What a segment's header frame says.
     pub(super) fn header(frame: &Frame, place: Place) -> Option<SegmentHeader> {
         let whole = frame.header.kind == Kind::Header && frame.offset == 0;
-        let header = whole.then(|| SegmentHeader::decode(&frame.payload, place)).flatten();
-        header.filter(|header| header.kind == V::KIND)
+        whole.then(|| SegmentHeader::decode(&frame.payload, place)).flatten()
     }
 
     /// Whether this is the next frame of the chain.

@@ -14,6 +14,7 @@ mod archive;
 mod beside;
 mod dead;
 mod frames;
+mod gaps;
 mod generation;
 mod history;
 mod index;

@@ -93,6 +93,9 @@ impl<H: Host, V: View> RecordLog<H, V> {
             }
             _ => return Err(error),
         };
+        if let Some(kind) = kind_in_files(host, name).filter(|kind| *kind != V::KIND) {
+            return Err(Error::OtherKind(kind.name().into()));
+        }
         let mut logs: Vec<(u128, u64)> = Vec::new();
         for text in life::file_names(host, name)? {
             if let Some(file) = FileName::parse(&text) {

@@ -361,7 +361,9 @@ impl<V: View> Survey<V> {
                 if let (Some(history), Some(damage)) = (self.history.as_mut(), self.damage.last()) {
                     let bounds = Bounds { start: header.first, end: header.end };
                     history.index.lose_between(bounds, damage.clone());
-                    history.view.skip_to(history.view.next().max(header.end));
+                    if header.end > history.view.next() {
+                        history.view.skip_to(header.end);
+                    }
                 }
             }
             kind if kind.has_items() => {

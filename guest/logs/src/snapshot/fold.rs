@@ -9,8 +9,9 @@ use crate::record_log::room;
 use alloc::collections::BTreeMap;
 use alloc::{rc::Rc, vec::Vec};
 
-/// Memory that a key takes at most besides its own bytes and those of its version and value.
-const PER_KEY: usize = 192;
+/// Memory that a key takes at most besides its own bytes and those of its version and value: its place in a node of the
+/// map, which is half full at least, and a counted vector.
+const PER_KEY: usize = 2 * (size_of::<Vec<u8>>() + size_of::<Slot>()) + 2 * size_of::<Vec<u8>>() + 32;
 
 /// What a key has, or where it stands.
 #[derive(Clone, Debug)]

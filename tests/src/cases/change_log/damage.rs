@@ -8,6 +8,8 @@ pub(super) const CASES: &[Case] = &[
     case!(a_damaged_instance_is_kept_until_it_is_discarded, "C29", "C21"),
     case!(a_damaged_instance_is_kept_whoever_dies_meanwhile, "C12", "C21"),
     case!(a_lost_file_is_damage_and_hides_no_other, "C21"),
+    case!(what_was_taken_over_is_found_although_the_item_that_says_so_is_lost, "C9", "C21"),
+    case!(files_that_end_before_what_the_cell_promises_are_damaged, "C21", "D8.2"),
     case!(a_damaged_cell_is_reported_and_nobody_touches_it, "C21"),
     case!(a_damaged_own_cell_is_told_and_mended_by_the_next_heartbeat, "C13", "C21"),
     case!(the_name_of_a_damaged_instance_is_refused_until_somebody_has_read_it, "C29", "C17", "C21"),
@@ -142,6 +144,54 @@ fn a_lost_file_is_damage_and_hides_no_other(subject: &dyn Subject) -> Outcome {
     let damage = recovered[0].damaged.clone().ok_or("no damage")?;
     same((damage.file, recovered[0].changes), (file, 0))?;
     holds(&log, &["b/1"])
+}
+
+fn what_was_taken_over_is_found_although_the_item_that_says_so_is_lost(subject: &dyn Subject) -> Outcome {
+    let a = open(subject, "a")?;
+    for number in 1..4u8 {
+        a.record(&[number], &large(number.into(), 5000)).fine()?;
+    }
+    pause(subject);
+    let b = open(subject, "b")?;
+    b.recover(STALE).fine()?;
+    record(&b, &["1"])?;
+    drop(b);
+    // The last item of the frame says that all of the others count.
+    let (file, offset) = find(subject.disk(), &large(3, 5000).payload)?;
+    subject.disk().flip_bit(&file, (offset + 5000 + 2) * 8);
+    let log = open(subject, "z")?;
+    let recovered = log.recover(0).fine()?;
+    ensure!(recovered.len() == 1 && recovered[0].damaged.is_some(), "{recovered:?}");
+    same(log.get(Some("a"), &[1]).fine()?, Some(large(1, 5000)))?;
+    same(log.get(Some("a"), &[2]).fine()?, Some(large(2, 5000)))?;
+    same(log.get(Some("b"), b"1").fine()?, Some(change("b/1")))
+}
+
+fn files_that_end_before_what_the_cell_promises_are_damaged(subject: &dyn Subject) -> Outcome {
+    // Zeros at the end of a file look like a write that a crash interrupted, but the cell knows better.
+    for leave in [true, false] {
+        let side = fork(subject);
+        let a = open(&*side, "a")?;
+        record(&a, &["1", "2"])?;
+        if leave {
+            a.close().fine()?;
+        } else {
+            a.heartbeat().fine()?;
+            drop(a);
+        }
+        let (file, offset) = find(side.disk(), b"a/2")?;
+        let frames = side.frames(&file).fine()?;
+        let last = frames.iter().rfind(|frame| frame.offset < offset).ok_or("no frame")?.offset;
+        let size = side.disk().file_size(&file);
+        side.disk().overwrite(&file, last, &vec![0; (size - last) as usize]);
+        refused!(side.open_change_log(LOG, &named(Mode::Open, "a")), Error::Damaged(_));
+        let z = open(&*side, "z")?;
+        let recovered = z.recover(0).fine()?;
+        let damage = recovered[0].damaged.clone().ok_or("no damage")?;
+        same(damage.file, file)?;
+        holds(&z, &["a/1"])?;
+    }
+    Ok(())
 }
 
 fn a_damaged_cell_is_reported_and_nobody_touches_it(subject: &dyn Subject) -> Outcome {

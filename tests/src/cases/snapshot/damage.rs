@@ -3,6 +3,7 @@
 use super::super::kit::find;
 use super::kit::*;
 use crate::rng::SplitMix64;
+use annals_logs::format::root::Kind;
 
 pub(super) const CASES: &[Case] = &[
     case!(damage_refuses_a_writing_open_and_changes_nothing, "X2", "D11.2"),
@@ -15,6 +16,7 @@ pub(super) const CASES: &[Case] = &[
     case!(values_that_rot_under_an_open_snapshot_answer_damaged, "F3.2", "F3.4"),
     case!(damage_keeps_a_compaction_from_happening, "S17", "X2"),
     case!(a_damaged_root_cell_hides_nothing, "G15.9"),
+    case!(the_kind_of_a_snapshot_without_its_cell_is_known, "A7", "A1"),
 ];
 
 /// Five batches: keys 0 to 29 with long values; keys 10 to 14 change last. The disk is at rest.
@@ -83,6 +85,8 @@ fn bite(subject: &dyn Subject, number: u64, turn: u64) -> Result<(String, u64), 
 fn damage_refuses_a_writing_open_and_changes_nothing(subject: &dyn Subject) -> Outcome {
     let model = batches(subject)?;
     let (file, offset) = bite(subject, 12, 2)?;
+    // What an interrupted compaction left behind is removed by opens that succeed, not by this one.
+    subject.disk().copy_file(subject.disk(), &file, &file.replace(".00000000.", ".00000001."));
     let before = subject.disk().hash();
     for values_on_disk in [false, true] {
         let opened = Options { values_on_disk, ..options(Mode::Open) };
@@ -313,4 +317,21 @@ fn a_damaged_root_cell_hides_nothing(subject: &dyn Subject) -> Outcome {
     side.disk().remove_cell(&cell);
     refused!(side.snapshots().open(LOG, &options(Mode::OpenOrCreate)), Error::Damaged(_));
     holds(&*reopen_read_only(&*side)?, &model)
+}
+
+fn the_kind_of_a_snapshot_without_its_cell_is_known(subject: &dyn Subject) -> Outcome {
+    // `admin` once took every log without a root cell for a journal.
+    batches(subject)?;
+    let cell = subject.disk().cell_names().pop().ok_or("no cell")?;
+    subject.disk().remove_cell(&cell);
+    let info = subject.info(LOG).fine()?;
+    same((info.kind, info.items, info.damage.len()), (Kind::Snapshot, 42, 1))?;
+    same(subject.list().fine()?, vec![info])?;
+    same(subject.verify(LOG).fine()?.len(), 1)?;
+    // And nobody reads it as what it is not.
+    refused!(
+        subject.open(LOG, &crate::subject::options(Mode::ReadOnly)),
+        Error::OtherKind(kind) if kind == "snapshot"
+    );
+    Ok(())
 }

@@ -106,6 +106,9 @@ fn random_sequences_match_the_model(subject: &dyn Subject) -> Outcome {
     Ok(())
 }
 
+/// A range, what it should show, and what it has shown.
+type Under = (Box<dyn RangeSubject>, Vec<Entry>, Vec<Entry>);
+
 fn random_ranges_show_one_state_each(subject: &dyn Subject) -> Outcome {
     for seed in 0..4 {
         let mut rng = SplitMix64::new(seed);
@@ -113,7 +116,7 @@ fn random_ranges_show_one_state_each(subject: &dyn Subject) -> Outcome {
         let values_on_disk = seed % 2 == 0;
         let snapshot = open_with(&*side, &Options { values_on_disk, ..options(Mode::Create) })?;
         let mut model = Fold::default();
-        let mut ranges: Vec<(Box<dyn RangeSubject>, Vec<Entry>, Vec<Entry>)> = Vec::new();
+        let mut ranges: Vec<Under> = Vec::new();
         for turn in 0..200 {
             let at = |what: String| format!("seed {seed}, turn {turn}: {what}");
             if rng.chance(25) && ranges.len() < 8 {

@@ -32,14 +32,14 @@ use std::{fmt, sync::Arc};
 ///
 /// let refused = Manifest::from_json(br#"{ "schema_version": 7 }"#).unwrap_err();
 /// assert_eq!(refused.error, Error::Artifact(ArtifactFault::SchemaVersion));
-/// assert_eq!(refused.what, "MANIFEST.json, its schema_version 7");
+/// assert_eq!(&*refused.what, "MANIFEST.json, its schema_version 7");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImportError {
     /// What went wrong.
     pub error: Error,
     /// Where, in words.
-    pub what: String,
+    pub what: Box<str>,
 }
 
 impl fmt::Display for ImportError {

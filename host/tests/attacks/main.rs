@@ -44,7 +44,7 @@ struct Report {
 /// Cases of `storage.error`.
 const OUT_OF_SPACE: u64 = 3;
 const INVALID_NAME: u64 = 4;
-const IO: u64 = 5;
+const IO: u64 = 6;
 const NONE: u64 = 99;
 
 impl Stage {

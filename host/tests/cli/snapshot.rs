@@ -154,12 +154,8 @@ fn damage_is_named_and_the_exit_code_is_1() {
     for number in 0..30 {
         apply(&place, &format!("key {number:02}\t{}\n", "v".repeat(3000)), &[]);
     }
-    let (path, mut bytes) = place
-        .contents()
-        .into_iter()
-        .filter(|(path, _)| path.parent().unwrap().ends_with("files"))
-        .next()
-        .unwrap();
+    let (path, mut bytes) =
+        place.contents().into_iter().find(|(path, _)| path.parent().unwrap().ends_with("files")).unwrap();
     let at = bytes.windows(6).position(|window| window == b"key 11").unwrap();
     bytes[at + 100] ^= 1;
     fs::write(path, bytes).unwrap();

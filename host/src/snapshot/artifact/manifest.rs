@@ -62,7 +62,7 @@ impl Manifest {
     /// [`Artifact`](Error::Artifact): it is of another schema version, or not well-formed.
     pub fn from_json(bytes: &[u8]) -> Result<Manifest, ImportError> {
         let fault = |fault, what: String| {
-            let what = format!("MANIFEST.json, {what}");
+            let what = format!("MANIFEST.json, {what}").into();
             ImportError { error: Error::Artifact(fault), what }
         };
         let broken = |what: String| fault(ArtifactFault::Manifest, what);

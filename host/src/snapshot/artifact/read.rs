@@ -97,7 +97,7 @@ impl Artifact {
         mut progress: impl FnMut(u64),
     ) -> Result<Token, ImportError> {
         let at = |what: &str| {
-            let what = what.to_owned();
+            let what: Box<str> = what.into();
             move |error| ImportError { error, what }
         };
         let import = runtime.import_snapshot(storage, name, &self.manifest, segment_bytes);
@@ -138,11 +138,11 @@ impl fmt::Debug for Artifact {
 }
 
 fn refused(fault: ArtifactFault, what: &str) -> ImportError {
-    ImportError { error: Error::Artifact(fault), what: what.to_owned() }
+    ImportError { error: Error::Artifact(fault), what: what.into() }
 }
 
 fn failed(what: &str, error: impl Into<io::Error>) -> ImportError {
-    ImportError { error: Error::Storage(error.into().to_string()), what: what.to_owned() }
+    ImportError { error: Error::Storage(error.into().to_string()), what: what.into() }
 }
 
 fn told(path: &str, problem: Problem) -> ImportError {

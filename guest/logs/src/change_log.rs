@@ -8,7 +8,7 @@
 //!
 //! # Format
 //!
-//! All frames with items are `append`. An item is a postcard [`item::Item`], followed by the payload of a change where it
+//! All frames with items are `append`. An item is a postcard `item::Item`, followed by the payload of a change where it
 //! is one:
 //!
 //! * `Put`: this change is outstanding; whatever was under its key before is not.
@@ -17,8 +17,8 @@
 //!   and against what is under its key already if its epoch is not lower.
 //! * `Adopted`: everything that was outstanding in these epochs is here.
 //!
-//! A `meta` frame with a postcard [`state::Moved`] says that items below a position do not count any more. The view's
-//! checkpoint is a postcard [`state::State`]; there are no fixed options.
+//! A `meta` frame with a postcard `state::Moved` says that items below a position do not count any more. The view's
+//! checkpoint is a postcard `state::State`; there are no fixed options.
 //!
 //! # Who may do what, and why nothing is lost or comes back
 //!
@@ -222,11 +222,11 @@ impl<H: Host> ChangeLog<H> {
 
     /// Leaves; with outstanding changes they wait to be recovered.
     pub fn close(&mut self) -> Result<Token> {
-        self.check_open()?;
-        let outcome = if self.own.is_some() { self.leave() } else { Ok(0) };
+        let outcome = self.check_open().and_then(|()| if self.own.is_some() { self.leave() } else { Ok(0) });
         if self.ended.is_none() {
             self.end(Ended::Closed);
         }
+        self.ended = Some(Ended::Closed);
         outcome.map(|check| Token { log: self.root.id, frame: self.epoch(), check })
     }
 

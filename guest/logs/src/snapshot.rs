@@ -1,10 +1,10 @@
 //! The snapshot: the fold of a stream of changes, key to value and version, and the cursor at which it is exact. A thin
 //! view over the record log; `wit/snapshot.wit` says what each operation promises.
 //!
-//! Format: each batch is one `append` frame of items ([`item`]), the first of which is the cursor. A compaction writes the
-//! fold as frames of another shape ([`pieces`]) into files of the next generation, and so does an import ([`import`]) into
+//! Format: each batch is one `append` frame of items (`item`), the first of which is the cursor. A compaction writes the
+//! fold as frames of another shape (`pieces`) into files of the next generation, and so does an import (`import`) into
 //! those of a new log. The view's checkpoint is a postcard `state::State`; there are no fixed options but the size of
-//! segments. What an artifact looks like is said in [`artifact`].
+//! segments. What an artifact looks like is said in `artifact`.
 
 mod artifact;
 mod compact;

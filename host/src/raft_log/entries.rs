@@ -82,7 +82,7 @@ pub struct HardState {
     pub term: u64,
     /// Whom it voted for in that term.
     pub vote: Option<u64>,
-    /// Whatever else belongs to it, at most [`limits::HARD_STATE_BYTES`](crate::limits::HARD_STATE_BYTES).
+    /// Whatever else belongs to it, at most [`limits::HARD_STATE_BYTES`].
     pub extra: Vec<u8>,
 }
 

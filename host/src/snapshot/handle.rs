@@ -358,7 +358,7 @@ impl Runtime {
     }
 
     /// Begins to import an artifact whose bytes come from anywhere; for one in a directory, see
-    /// [`Artifact`](super::snapshot::Artifact). There is no log of that name until [`Import::finish`] has returned.
+    /// [`Artifact`](crate::snapshot::Artifact). There is no log of that name until [`Import::finish`] has returned.
     ///
     /// # Errors
     /// [`Exists`](Error::Exists): there is a log of that name. [`Locked`](Error::Locked): somebody works on it.

@@ -36,6 +36,25 @@ pub(super) struct Index {
     open: bool,
 }
 
+/// What a segment reaches over: enough to tell without its index that it does not know of a position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Extent {
+    pub(super) floor: u64,
+    pub(super) ceiling: u64,
+    pub(super) cut: u64,
+}
+
+impl Extent {
+    /// The positions around this one that only an older segment can tell of, if it is such a one.
+    pub(super) fn passes(&self, position: u64) -> Option<Bounds> {
+        if position < self.floor {
+            return Some(Bounds { start: 0, end: self.floor });
+        }
+        let above = self.ceiling <= position && position < self.cut;
+        above.then_some(Bounds { start: self.ceiling, end: self.cut })
+    }
+}
+
 /// What an index knows about a position.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Entry<'a> {
@@ -180,6 +199,11 @@ impl Index {
     pub(super) fn ceiling(&self) -> u64 {
         let lost = self.lost.last().map_or(0, |l| l.bounds.end);
         self.runs.last().map_or(0, Run::end).max(lost)
+    }
+
+    /// What it reaches over.
+    pub(super) fn extent(&self) -> Extent {
+        Extent { floor: self.floor, ceiling: self.ceiling(), cut: self.cut }
     }
 
     /// Where the frames of a run end at the latest: at the next run's start.

@@ -4,7 +4,7 @@
 //! hold anything ascend. In others the newest segment that knows of a position decides, and an older one is asked only
 //! below the cut of each that does not.
 
-use super::index::{Entry, Index, Lost};
+use super::index::{Entry, Extent, Index, Lost};
 use super::{RecordLog, View};
 use crate::error::{Bounds, Damage, Error, Result};
 use crate::format::segment::Run;
@@ -37,8 +37,8 @@ impl<H: Host, V: View> RecordLog<H, V> {
         if segment == self.place.segment { Ok(&self.history.index) } else { Ok(&self.sealed(segment)?.index) }
     }
 
-    fn floor_of(&mut self, segment: u64) -> Result<u64> {
-        if segment == self.place.segment { Ok(self.history.index.floor) } else { self.floor(segment) }
+    fn extent_of(&mut self, segment: u64) -> Result<Extent> {
+        if segment == self.place.segment { Ok(self.history.index.extent()) } else { self.extent(segment) }
     }
 
     /// Where a position below the next one is.
@@ -84,9 +84,8 @@ impl<H: Host, V: View> RecordLog<H, V> {
             }
             let Some(segment) = segment else { break };
             newer = segment;
-            let floor = self.floor_of(segment)?;
-            if position < floor {
-                around.end = around.end.min(floor);
+            if let Some(here) = self.extent_of(segment)?.passes(position) {
+                around = Bounds { start: here.start.max(around.start), end: here.end.min(around.end) };
                 continue;
             }
             match self.index_of(segment)?.find(position) {

@@ -60,7 +60,7 @@ use crate::storage::{Host, StorageError};
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::{format, string::String, vec::Vec};
 use history::History;
-use index::Lost;
+use index::{Extent, Lost};
 use read::{Cursor, Sealed};
 use shared::Shared;
 use window::Window;
@@ -154,8 +154,8 @@ pub(crate) struct RecordLog<H: Host, V: View> {
     /// Older segments that hold something, ascending.
     older: Vec<u64>,
     sealed: Vec<Sealed<H::File>>,
-    /// Floors of older segments, as far as they were needed; they never change.
-    floors: BTreeMap<u64, u64>,
+    /// What older segments reach over, as far as that was needed; it never changes.
+    extents: BTreeMap<u64, Extent>,
     windows: [Window; 2],
     cursor: Option<Cursor>,
     waiting: Waiting,

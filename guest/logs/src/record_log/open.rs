@@ -149,7 +149,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
             start: None,
             older: Vec::new(),
             sealed: Vec::new(),
-            floors: Default::default(),
+            extents: Default::default(),
             windows: Default::default(),
             cursor: None,
             waiting: Waiting::default(),

@@ -3,7 +3,7 @@
 //! `locate` names the run that a position is in, and the frames of a run are walked from its start.
 
 use super::history::History;
-use super::index::Index;
+use super::index::{Extent, Index};
 use super::items::{BadPart, FrameItems, Source};
 use super::locate::Located;
 use super::scan::Scanner;
@@ -101,12 +101,17 @@ impl<H: Host, V: View> RecordLog<H, V> {
 
     /// The floor of an older segment.
     pub(super) fn floor(&mut self, number: u64) -> Result<u64> {
-        if let Some(floor) = self.floors.get(&number) {
-            return Ok(*floor);
+        Ok(self.extent(number)?.floor)
+    }
+
+    /// What an older segment reaches over.
+    pub(super) fn extent(&mut self, number: u64) -> Result<Extent> {
+        if let Some(extent) = self.extents.get(&number) {
+            return Ok(*extent);
         }
-        let floor = self.sealed(number)?.index.floor;
-        self.floors.insert(number, floor);
-        Ok(floor)
+        let extent = self.sealed(number)?.index.extent();
+        self.extents.insert(number, extent);
+        Ok(extent)
     }
 
     /// Opens an older segment and finds its index in the footer, or makes one of what verifies.

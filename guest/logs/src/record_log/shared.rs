@@ -199,7 +199,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
         let kept = |number: &u64| retained.iter().any(|r| r.first <= *number && *number <= r.last);
         self.older.retain(kept);
         self.sealed.retain(|sealed| kept(&sealed.number));
-        self.floors.retain(|number, _| kept(number));
+        self.extents.retain(|number, _| kept(number));
         let promise = self.history.tip.promise;
         if let Some(writer) = self.writer.as_mut() {
             writer.durable = writer.durable.max(promise);

@@ -451,7 +451,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
     fn remove_segments(&mut self, numbers: &[u64]) -> Result<()> {
         for &number in numbers {
             self.sealed.retain(|s| s.number != number);
-            self.floors.remove(&number);
+            self.extents.remove(&number);
             if let Err(error) = life::remove_file(&self.host, &self.segment_name(number)) {
                 self.shut();
                 return Err(error);

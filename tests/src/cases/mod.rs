@@ -25,6 +25,7 @@ mod replay;
 mod rewind;
 mod snapshot;
 mod stale;
+mod together;
 mod token;
 
 use crate::sim::{Image, SimDisk};
@@ -77,6 +78,7 @@ pub fn all() -> &'static [Case] {
             faults::CASES,
             full_disk::CASES,
             admin::CASES,
+            together::CASES,
         ];
         [tables.concat(), event::tables(), raft::tables(), snapshot::cases(), change_log::tables()].concat()
     })

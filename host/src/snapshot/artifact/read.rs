@@ -48,7 +48,7 @@ const CHUNK: usize = 1 << 20;
 /// std::fs::write(dir.join("data/more"), "undeclared").unwrap();
 /// let refused = Artifact::open(&dir).unwrap_err();
 /// assert_eq!(refused.error, Error::Artifact(ArtifactFault::UndeclaredFile));
-/// assert_eq!(refused.what, "data/more");
+/// assert_eq!(&*refused.what, "data/more");
 /// # std::fs::remove_dir_all(dir).unwrap();
 /// # Ok::<(), Error>(())
 /// ```

@@ -88,6 +88,9 @@ fn events_that_were_acknowledged_survive_kill_9_and_retries_double_nothing() {
                 there = found;
             }
             2 => {
+                // A file without events is refused.
+                place.feed(&["event", "append", LOG, "-"], event(next).as_bytes()).expect(0);
+                (there, next) = look(&place);
                 let killed =
                     killed::kill(&place, &["event", "rotate", LOG], std::iter::empty(), round, early);
                 let (found, now) = look(&place);

@@ -139,7 +139,7 @@ fn events_that_were_acknowledged_survive_kill_9_and_retries_double_nothing() {
                     assert!(safe.iter().all(|id| found.contains(id)), "{durable} were acknowledged");
                     let known: BTreeSet<u64> = there.iter().chain(&input).copied().collect();
                     assert!(found.is_superset(&there) && found.is_subset(&known));
-                    assert!(now >= next && now > found.last().copied().unwrap_or(0));
+                    assert!(now >= next && found.last().is_none_or(|last| now > *last));
                     acknowledged += durable;
                     cut_short += u64::from((found.difference(&there).count() as u64) > durable);
                     (there, next) = (found, now);

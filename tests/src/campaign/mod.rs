@@ -46,7 +46,7 @@ mod budget;
 mod driver;
 mod history;
 mod recovery;
-mod rest;
+pub(crate) mod rest;
 mod script;
 
 use crate::subject::Factory;

@@ -47,7 +47,7 @@ mod budget;
 mod driver;
 mod history;
 mod recovery;
-mod rest;
+pub(crate) mod rest;
 mod script;
 
 use crate::subject::Factory;

@@ -29,6 +29,12 @@ pub(super) struct Driver<T: Trial> {
     pub(super) history: History<T>,
     /// Whether storage errors are expected though the disk runs.
     pub(super) faulty: bool,
+    /// Whether what is stored may be changed behind the log's back, so that a drop may hand over nothing.
+    pub(super) tampered: bool,
+    /// Which errors are expected beyond those.
+    pub(super) excuses: fn(&Error) -> bool,
+    /// Whether bytes may be damaged, in truth or in what is read: then answers may be what the contract says of damage.
+    pub(super) doubtful: bool,
     /// Whether the log was dropped while calls could fail: nobody heard whether that handed everything over.
     dropped: bool,
 }
@@ -43,6 +49,9 @@ impl<T: Trial> Driver<T> {
             begun: None,
             history: History::new(None),
             faulty: false,
+            tampered: false,
+            excuses: |_| false,
+            doubtful: false,
             dropped: false,
         }
     }
@@ -93,7 +102,7 @@ impl<T: Trial> Driver<T> {
                 self.let_go();
                 if self.faulty || self.subject.disk().has_crashed() {
                     self.dropped = true;
-                } else {
+                } else if !self.tampered {
                     self.history.hand_over();
                 }
                 Ok(Flow::Done)
@@ -114,7 +123,8 @@ impl<T: Trial> Driver<T> {
 
     /// Whether the storage was told to fail, and this says so.
     fn excused(&self, error: &Error) -> bool {
-        error.class() == Class::Storage && (self.faulty || self.subject.disk().has_crashed())
+        let fails = self.faulty || self.subject.disk().has_crashed();
+        error.class() == Class::Storage && fails || (self.excuses)(error)
     }
 
     fn open(&mut self, start: &T::Start) -> Result<Flow, String> {
@@ -194,7 +204,10 @@ impl<T: Trial> Driver<T> {
             Err(Trouble::Refused(error)) => (Err(error), None),
             Err(Trouble::Wrong(what)) => return Err(format!("on {before:?}: {what}")),
         };
-        let flow = self.verdict(&answer, &wanted.answer)?;
+        let flow = match (&answer, &wanted.answer) {
+            (Ok(got), Ok(wanted)) if self.doubtful && T::differs_by_damage(got, wanted) => Flow::Done,
+            (answer, wanted) => self.verdict(answer, wanted)?,
+        };
         if wanted.answer.is_ok() && flow == Flow::Done {
             self.promised(wanted.promise, token);
         } else if wanted.promise == Promise::Awaited {
@@ -205,6 +218,7 @@ impl<T: Trial> Driver<T> {
 
     fn promised(&mut self, promise: Promise, token: Option<Token>) {
         let newest = self.history.newest();
+        let mut covers = newest;
         match promise {
             Promise::Nothing => {}
             Promise::HandedOver => self.history.hand_over(),
@@ -214,12 +228,13 @@ impl<T: Trial> Driver<T> {
                 self.begun = Some(newest);
             }
             Promise::Awaited => {
+                covers = self.begun.unwrap_or_default();
                 if let Some(state) = self.begun.take() {
                     self.history.make_durable(state);
                 }
             }
         }
-        token.into_iter().for_each(|token| self.history.promise(token));
+        token.into_iter().for_each(|token| self.history.promise(token, covers));
     }
 
     /// The whole log is as the model, and healthy.

@@ -9,12 +9,14 @@ pub(super) struct History<T: Trial> {
     handed: usize,
     durable: usize,
     tokens: Vec<Token>,
+    /// Number of the state that the newest token covers.
+    covered: usize,
 }
 
 impl<T: Trial> History<T> {
     /// A log that was seen in this state: that is a promise.
     pub(super) fn new(state: Option<T::Model>) -> Self {
-        Self { states: vec![state], handed: 0, durable: 0, tokens: Vec::new() }
+        Self { states: vec![state], handed: 0, durable: 0, tokens: Vec::new(), covered: 0 }
     }
 
     /// The state after the last operation that was issued.
@@ -48,14 +50,21 @@ impl<T: Trial> History<T> {
         self.handed = self.handed.max(state);
     }
 
-    /// A token that was returned.
-    pub(super) fn promise(&mut self, token: Token) {
+    /// A token that was returned, and the number of the state that it covers.
+    pub(super) fn promise(&mut self, token: Token, covers: usize) {
         self.tokens.push(token);
+        self.covered = covers;
+    }
+
+    /// Number of the state that the newest token covers; 0 if there is none.
+    pub(super) fn covered(&self) -> usize {
+        self.covered
     }
 
     /// The log may be gone: tokens prove nothing any more.
     pub(super) fn forget_tokens(&mut self) {
         self.tokens.clear();
+        self.covered = 0;
     }
 
     /// Tokens that the log's history contains.

@@ -5,6 +5,7 @@
 mod component;
 
 use annals::{Config, link::Quota};
+use annals_tests::campaign::change_log::ChangeLog;
 use annals_tests::campaign::event::EventLog;
 use annals_tests::campaign::journal::Journal;
 use annals_tests::campaign::matrix::{Limited, Stopped, component_table, stopped, with_component};
@@ -50,11 +51,12 @@ fn a_component_that_is_stopped_at_any_call_loses_nothing_that_was_acknowledged()
     let write = std::env::var_os("ANNALS_WRITE_FAULTS").is_some();
     let full = write || std::env::var_os("ANNALS_FULL").is_some();
     let seed = annals_tests::seed(20_251_120);
-    let logs: [(&str, Run); 4] = [
+    let logs: [(&str, Run); 5] = [
         ("journal", stopped::<Journal>),
         ("event log", stopped::<EventLog>),
         ("raft log", stopped::<Raft>),
         ("snapshot", stopped::<Snapshot>),
+        ("change log", stopped::<ChangeLog>),
     ];
     let faults: [(&str, Limited<'_>, usize); 3] =
         [("trap", &traps, 9), ("memory exhausted", &starves, 9), ("deadline", &lingers, 41)];

@@ -48,6 +48,11 @@ fn no_fault_at_any_call_of_a_snapshot_is_silent() {
 }
 
 #[test]
+fn no_fault_at_any_call_of_a_change_log_is_silent() {
+    part_of("change log");
+}
+
+#[test]
 fn the_page_of_the_matrix_has_the_rows_and_columns_of_the_code_and_nothing_silent() {
     let page = include_str!("../FAULTS.md");
     let (found, bad) = skeleton_of(page);

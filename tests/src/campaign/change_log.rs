@@ -157,6 +157,10 @@ impl Trial for ChangeLog {
         matches!(op, Op::Get(..) | Op::Scan(..) | Op::Begin(..) | Op::Next(_) | Op::Instances)
     }
 
+    fn is_shared(_: &Shape) -> bool {
+        true
+    }
+
     /// What fails may be done all the same: the last thing that an operation does is to look at a cell.
     fn claims_space_first(_: &Op) -> bool {
         false

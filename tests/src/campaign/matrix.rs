@@ -18,6 +18,7 @@ mod table;
 mod tally;
 mod tamper;
 
+use super::change_log::ChangeLog;
 use super::event::EventLog;
 use super::journal::Journal;
 use super::raft::Raft;
@@ -138,6 +139,7 @@ pub const LOGS: &[Log] = &[
     log::<EventLog>("event log"),
     log::<Raft>("raft log"),
     log::<Snapshot>("snapshot"),
+    log::<ChangeLog>("change log"),
 ];
 
 const fn log<T: Trial>(name: &'static str) -> Log {

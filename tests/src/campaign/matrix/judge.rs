@@ -6,7 +6,7 @@ use crate::campaign::history::History;
 use crate::campaign::trial::{LOG, Opening, Seen, Trial};
 use crate::sim::SimDisk;
 use crate::subject::Factory;
-use annals_logs::error::{Class, Error};
+use annals_logs::error::{Class, Error, Token};
 use annals_logs::types::Mode;
 
 /// What somebody found.
@@ -28,30 +28,29 @@ pub(super) struct Judged {
 }
 
 /// Looks at an image in each way of opening it.
-pub(super) fn judge<T: Trial>(
-    factory: Factory<'_>,
-    shape: &T::Shape,
-    history: &History<T>,
-    image: &SimDisk,
-    power: bool,
-) -> Result<Judged, String> {
-    let judge = Judge::<T> { factory, shape, history, power };
-    let token = history.tokens().last().copied();
-    let expecting = || Opening { expect: token, ..Opening::plain(Mode::Open) };
-    let with = token.map(|_| judge.opened(image, &expecting(), history.covered()));
+pub(super) fn judge<T: Trial>(judge: &Judge<'_, T>, image: &SimDisk) -> Result<Judged, String> {
+    let token = judge.token;
+    let expecting = |token| Opening { expect: Some(token), ..Opening::plain(Mode::Open) };
+    let with = token.map(|(token, covered)| judge.opened(image, &expecting(token), covered));
     let with = with.transpose().map_err(|what| format!("opened with a token, {what}"))?;
     let reading = Opening::plain(Mode::ReadOnly);
     judge.opened(image, &reading, 0).map_err(|what| format!("read only, {what}"))?;
-    let anew = Opening { shape: Some(shape), ..Opening::plain(Mode::OpenOrCreate) };
+    let anew = Opening { shape: Some(judge.shape), ..Opening::plain(Mode::OpenOrCreate) };
     let plain = judge.opened(image, &anew, 0).map_err(|what| format!("opened, {what}"))?;
     Ok(Judged { token: with, plain })
 }
 
-struct Judge<'a, T: Trial> {
-    factory: Factory<'a>,
-    shape: &'a T::Shape,
-    history: &'a History<T>,
-    power: bool,
+/// Who looks, and what may be found.
+pub(super) struct Judge<'a, T: Trial> {
+    pub(super) factory: Factory<'a>,
+    pub(super) shape: &'a T::Shape,
+    pub(super) history: &'a History<T>,
+    /// The newest token that covers what it should, and the number of the state that it covers.
+    pub(super) token: Option<(Token, usize)>,
+    /// Whether power was lost.
+    pub(super) power: bool,
+    /// Whether somebody else may have gone on without what looks like the leftovers of a crash.
+    pub(super) goes_on: bool,
 }
 
 impl<T: Trial> Judge<'_, T> {
@@ -96,29 +95,30 @@ impl<T: Trial> Judge<'_, T> {
 
     fn seen(&self, seen: &T::Seen, least: usize, reported: bool) -> Result<Verdict, String> {
         let states = self.history.states();
-        let fits = |from: usize| states[from.min(states.len() - 1)..].iter().flatten().any(|model| seen.fits(model));
+        let models: Vec<T::Model> = states.iter().flatten().cloned().collect();
+        let fits = |from: usize| {
+            let models: Vec<&T::Model> = states[from..].iter().flatten().collect();
+            !models.is_empty() && seen.fits_among(&models)
+        };
         if (reported || !seen.is_whole()) && !fits(self.history.bound(self.power)) {
-            let models: Vec<T::Model> = states.iter().flatten().cloned().collect();
             return match seen.never_there(&models) {
                 Some(what) => Err(format!("{what} is wrong: {seen:?}")),
                 None => Ok(Verdict::Typed("damaged")),
             };
         }
         if fits(self.history.bound(self.power)) {
-            Ok(if seen.is_whole() { Verdict::Right } else { Verdict::Typed("damaged") })
-        } else if fits(least) {
-            Ok(Verdict::Shorter)
-        } else if self.is_new(seen) {
-            // Where there was no log any more, one was made.
-            Ok(Verdict::Shorter)
-        } else {
-            Err(format!("it was never like this: {seen:?}; from {least} on it was {:?}", &states[least..]))
+            return Ok(if seen.is_whole() { Verdict::Right } else { Verdict::Typed("damaged") });
         }
+        // Where there was no log any more, one was made.
+        if fits(least) || self.is_new(seen, least) || self.goes_on && seen.never_there(&models).is_none() {
+            return Ok(Verdict::Shorter);
+        }
+        Err(format!("it was never like this: {seen:?}; from {least} on it was {:?}", &states[least..]))
     }
 
-    fn is_new(&self, seen: &T::Seen) -> bool {
+    fn is_new(&self, seen: &T::Seen, least: usize) -> bool {
         T::opened(self.shape, &T::Start::default(), None).is_ok_and(|model| seen.fits(&model))
-            && self.history.states()[self.history.covered()..].iter().any(Option::is_none)
+            && self.history.states()[least..].iter().any(Option::is_none)
     }
 }
 

@@ -1,6 +1,6 @@
 //! One cell's run: a scenario with a fault at one call, what its caller sees, and what those find who open it afterwards.
 
-use super::judge::{self, Judged, Verdict, judge};
+use super::judge::{self, Judge, Judged, Verdict, judge};
 use super::kinds::{Kind, Leaves, Part, Says, What};
 use super::scenario::Scenario;
 use super::tamper::{Patch, Sources};
@@ -9,9 +9,9 @@ use crate::campaign::recovery::Check;
 use crate::campaign::step::Step;
 use crate::campaign::trial::{Opening, Trial};
 use crate::rng::SplitMix64;
-use crate::sim::{Crash, Fault, Lie, Point, SimDisk};
+use crate::sim::{Crash, Fault, Lie, Point, SimDisk, Wrong};
 use crate::subject::Factory;
-use annals_logs::error::{Class, Error};
+use annals_logs::error::{Class, Error, Token};
 use annals_logs::storage::StorageError;
 use annals_logs::types::Mode;
 use std::cell::{Cell, RefCell};
@@ -212,17 +212,25 @@ impl<T: Trial> Play<'_, T> {
         let flow = match (driver.step(step), image) {
             (Ok(flow), _) => flow,
             (Err(what), Some(image)) => {
-                let judged = self.judged(driver, &image, false).map_err(|other| at(format!("{what}; {other}")))?;
-                let cut = judged.plain == Verdict::Shorter;
-                if !cut && !matches!(step, Step::Open(_)) {
-                    return Err(at(what));
+                let at = |other: String| at(format!("{what}; {other}"));
+                let mut judged = self.judged(driver, &image, false).map_err(at)?;
+                if judged.plain != Verdict::Shorter {
+                    judged = self.judged(driver, &disk.fork(), false).map_err(at)?;
                 }
-                self.note(judged, outcome).map_err(|other| at(format!("{what}; {other}")))?;
+                // A read that was misled by another place leaves nothing.
+                let misled = self.kind.what == What::Lies(Wrong::MisdirectedRead);
+                if judged.plain != Verdict::Shorter && !misled && !matches!(step, Step::Open(_)) {
+                    return Err(at(format!("{judged:?}")));
+                }
+                outcome.untold |= misled;
+                self.note(judged, outcome).map_err(at)?;
                 return Ok(Next::End);
             }
             (Err(what), None) => return Err(at(what)),
         };
-        let Flow::Failed(error) = flow else { return Ok(Next::On) };
+        let Flow::Failed(error) = flow else {
+            return Ok(if driver.odd { Next::End } else { Next::On });
+        };
         outcome.error.get_or_insert(judge::name(&error));
         if matches!(step, Step::Do(op) if T::only_reads(op)) && error.class() == Class::Storage {
             // A failed read closes nothing: it goes on, unless somebody else's tail had to be repaired for it.
@@ -275,7 +283,15 @@ impl<T: Trial> Play<'_, T> {
     }
 
     fn judged(&self, driver: &Driver<T>, image: &SimDisk, power: bool) -> Result<Judged, String> {
-        judge(self.factory, &self.scenario.script.shape, &driver.history, image, power)
+        let (history, shape) = (&driver.history, &self.scenario.script.shape);
+        let shared = T::is_shared(shape);
+        // A handle that cannot know what others lost gives a token for what there is.
+        let covers = |number: usize, token: &Token| {
+            !shared || self.scenario.tokens.get(number).is_some_and(|frame| token.frame >= *frame)
+        };
+        let token = history.newest_token(covers);
+        let goes_on = shared && self.kind.leaves == Leaves::LikeACrash;
+        judge(&Judge { factory: self.factory, shape, history, token, power, goes_on }, image)
     }
 
     fn note(&self, judged: Judged, outcome: &mut Outcome) -> Result<(), String> {

@@ -19,6 +19,8 @@ pub(super) struct Scenario<T: Trial> {
     pub(super) calls: Vec<(Call, Arc<str>)>,
     /// Number of the last call of each step.
     pub(super) until: Vec<u64>,
+    /// Numbers of the frames of all tokens that it returns.
+    pub(super) tokens: Vec<u64>,
     /// Another log that went through the same.
     pub(super) foreign: SimDisk,
     /// Seed of its disk.
@@ -65,9 +67,9 @@ impl<T: Trial> Scenario<T> {
         }
         drop(driver);
         // Once more from the start, to see which calls it makes; and on another disk, to have another log.
-        let (disk, until) = replay(factory, &script, seed)?;
-        let (foreign, _) = replay(factory, &script, seed ^ 0xF0E1)?;
-        Ok(Self { calls: disk.recorded_calls(), until, foreign, script, seed })
+        let Replayed { disk, until, tokens } = replay(factory, &script, seed)?;
+        let foreign = replay(factory, &script, seed ^ 0xF0E1)?.disk;
+        Ok(Self { calls: disk.recorded_calls(), until, tokens, foreign, script, seed })
     }
 }
 
@@ -84,7 +86,7 @@ fn replay<T: Trial>(
     factory: Factory<'_>,
     script: &Script<T>,
     seed: u64,
-) -> Result<(SimDisk, Vec<u64>), String> {
+) -> Result<Replayed, String> {
     let disk = SimDisk::new(seed);
     disk.record_calls();
     let mut driver = Driver::<T>::new(factory(disk.clone()), script.shape);
@@ -94,7 +96,14 @@ fn replay<T: Trial>(
         until.push(disk.calls());
     }
     driver.let_go();
-    Ok((disk, until))
+    let tokens = driver.history.tokens().iter().map(|token| token.frame).collect();
+    Ok(Replayed { disk, until, tokens })
+}
+
+struct Replayed {
+    disk: SimDisk,
+    until: Vec<u64>,
+    tokens: Vec<u64>,
 }
 
 fn done(flow: Flow) -> Result<(), String> {

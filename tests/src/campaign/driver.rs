@@ -18,6 +18,15 @@ pub(super) enum Flow {
     Failed(Error),
 }
 
+/// Why answers may differ from the model's and be right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Doubt {
+    /// Bytes may be damaged, in truth or in what is read.
+    Damage,
+    /// The clock is not that of the model.
+    Clock,
+}
+
 /// A log under trial.
 pub(super) struct Driver<T: Trial> {
     subject: Box<dyn Subject>,
@@ -33,10 +42,10 @@ pub(super) struct Driver<T: Trial> {
     pub(super) tampered: bool,
     /// Which errors are expected beyond those.
     pub(super) excuses: fn(&Error) -> bool,
-    /// Whether bytes may be damaged, in truth or in what is read: then answers may be what the contract says of damage.
-    pub(super) doubtful: bool,
-    /// Whether that was so, and the model may say something else from now on.
-    pub(super) odd: bool,
+    /// Why answers may differ from the model's and be right.
+    pub(super) doubt: Option<Doubt>,
+    /// The answer of which that was so: the model may say something else from now on.
+    pub(super) odd: Option<String>,
     /// Whether the log was dropped while calls could fail: nobody heard whether that handed everything over.
     dropped: bool,
 }
@@ -53,8 +62,8 @@ impl<T: Trial> Driver<T> {
             faulty: false,
             tampered: false,
             excuses: |_| false,
-            doubtful: false,
-            odd: false,
+            doubt: None,
+            odd: None,
             dropped: false,
         }
     }
@@ -154,13 +163,21 @@ impl<T: Trial> Driver<T> {
         if let (Ok(handle), Ok(state)) = (answer, wanted) {
             match T::getters(&handle, &state) {
                 // Where they read storage.
-                Err(what) if self.doubtful && what.contains("Err(") => {}
+                Err(what) if self.doubt.is_some() && what.contains("Err(") => {}
                 told => told.map_err(|what| format!("it opens, but {what}"))?,
             }
             self.history.make_durable(self.history.newest());
             self.handle = Some(handle);
         }
         Ok(flow)
+    }
+
+    fn may_differ(&self, got: &T::Answer, wanted: &T::Answer) -> bool {
+        match self.doubt {
+            None => false,
+            Some(Doubt::Damage) => T::differs_by_damage(got, wanted),
+            Some(Doubt::Clock) => T::differs_by_clock(got, wanted),
+        }
     }
 
     /// The handle is closed, or gone.
@@ -225,8 +242,8 @@ impl<T: Trial> Driver<T> {
             Err(Trouble::Wrong(what)) => return Err(format!("on {before:?}: {what}")),
         };
         let flow = match (&answer, &wanted.answer) {
-            (Ok(got), Ok(wanted)) if self.doubtful && got != wanted && T::differs_by_damage(got, wanted) => {
-                self.odd = true;
+            (Ok(got), Ok(wanted)) if got != wanted && self.may_differ(got, wanted) => {
+                self.odd = Some(format!("{got:?}, not {wanted:?}"));
                 Flow::Done
             }
             (answer, wanted) => self.verdict(answer, wanted)?,

@@ -100,6 +100,14 @@ pub trait Trial: Sized + 'static {
     fn differs_by_damage(_got: &Self::Answer, _wanted: &Self::Answer) -> bool {
         false
     }
+    /// Whether what was found damaged once stays marked so, and is reported until somebody puts it away.
+    fn marks_damage() -> bool {
+        false
+    }
+    /// Whether the first answer is right instead of the second for who reads another clock.
+    fn differs_by_clock(_got: &Self::Answer, _wanted: &Self::Answer) -> bool {
+        false
+    }
     /// Whether somebody else may write the log, so that no handle trusts what it remembers.
     fn is_shared(_: &Self::Shape) -> bool {
         false

@@ -35,8 +35,12 @@ pub(super) fn judge<T: Trial>(judge: &Judge<'_, T>, image: &SimDisk) -> Result<J
     let with = with.transpose().map_err(|what| format!("opened with a token, {what}"))?;
     let reading = Opening::plain(Mode::ReadOnly);
     judge.opened(image, &reading, 0).map_err(|what| format!("read only, {what}"))?;
-    let anew = Opening { shape: Some(judge.shape), ..Opening::plain(Mode::OpenOrCreate) };
-    let plain = judge.opened(image, &anew, 0).map_err(|what| format!("opened, {what}"))?;
+    let mut plain = judge
+        .opened(image, &Opening::plain(Mode::Open), 0)
+        .map_err(|what| format!("opened, {what}"))?;
+    if plain == Verdict::Typed("not found") {
+        plain = judge.made_anew(image);
+    }
     Ok(Judged { token: with, plain })
 }
 
@@ -93,6 +97,16 @@ impl<T: Trial> Judge<'_, T> {
         }
     }
 
+    /// Makes a log where there seems to be none.
+    fn made_anew(&self, image: &SimDisk) -> Verdict {
+        let subject = (self.factory)(image.fork());
+        let anew = Opening { shape: Some(self.shape), ..Opening::plain(Mode::OpenOrCreate) };
+        match T::open(&*subject, &anew) {
+            Ok(_) => Verdict::Shorter,
+            Err(error) => Verdict::Typed(name(&error)),
+        }
+    }
+
     fn seen(&self, seen: &T::Seen, least: usize, reported: bool) -> Result<Verdict, String> {
         let states = self.history.states();
         let models: Vec<T::Model> = states.iter().flatten().cloned().collect();
@@ -109,16 +123,10 @@ impl<T: Trial> Judge<'_, T> {
         if fits(self.history.bound(self.power)) {
             return Ok(if seen.is_whole() { Verdict::Right } else { Verdict::Typed("damaged") });
         }
-        // Where there was no log any more, one was made.
-        if fits(least) || self.is_new(seen, least) || self.goes_on && seen.never_there(&models).is_none() {
+        if fits(least) || self.goes_on && seen.never_there(&models).is_none() {
             return Ok(Verdict::Shorter);
         }
         Err(format!("it was never like this: {seen:?}; from {least} on it was {:?}", &states[least..]))
-    }
-
-    fn is_new(&self, seen: &T::Seen, least: usize) -> bool {
-        T::opened(self.shape, &T::Start::default(), None).is_ok_and(|model| seen.fits(&model))
-            && self.history.states()[least..].iter().any(Option::is_none)
     }
 }
 

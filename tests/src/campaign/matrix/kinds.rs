@@ -73,6 +73,11 @@ impl Kind {
         matches!(self.what, What::Lies(Wrong::IdleSync | Wrong::LosingSync))
     }
 
+    /// Whether bytes are wrong, in truth or in what is read.
+    pub(super) fn damages(&self) -> bool {
+        matches!(self.what, What::Lies(_) | What::Tampers(_))
+    }
+
     /// Whether what is stored is no longer what was written.
     pub(super) fn tampers(&self) -> bool {
         self.leaves != Leaves::Sound
@@ -148,7 +153,7 @@ pub const KINDS: &[Kind] = &[
     lies("size too large", &[Call::Size], Wrong::LargeSize),
     lies("duplicate names", NAMES, Wrong::DoubleNames),
     lies("foreign names", NAMES, Wrong::ForeignNames),
-    lies("a name left out", NAMES, Wrong::FewerNames),
+    lies("a name left out", &[Call::List], Wrong::FewerNames),
     lies("more names than asked for", NAMES, Wrong::MoreNames),
     lies("oversized cell", &[Call::ReadCell], Wrong::LongCell),
     lies("bit flipped in a cell's answer", &[Call::ReadCell], Wrong::FlippedCell),
@@ -175,7 +180,7 @@ pub const KINDS: &[Kind] = &[
     tampers("cell zeroed", Tamper::ZeroCell, Damage),
     tampers("cell stale", Tamper::StaleCell, LikeACrash),
     tampers("cell of another log", Tamper::ForeignCell, Damage),
-    tampers("cell gone", Tamper::CellGone, Damage),
+    tampers("cell gone", Tamper::CellGone, LikeACrash),
     // Time.
     Kind { name: "clock jumps to 1970", at: EVERY, what: What::Clock(0), leaves: Leaves::Sound },
     Kind { name: "clock jumps ahead 30 years", at: EVERY, what: What::Clock(2_650_000_000_000), leaves: Leaves::Sound },

@@ -4,7 +4,7 @@ use super::judge::{self, Judge, Judged, Verdict, judge};
 use super::kinds::{Kind, Leaves, Part, Says, What};
 use super::scenario::Scenario;
 use super::tamper::{Patch, Sources};
-use crate::campaign::driver::{Driver, Flow};
+use crate::campaign::driver::{Doubt, Driver, Flow};
 use crate::campaign::recovery::Check;
 use crate::campaign::step::Step;
 use crate::campaign::trial::{Opening, Trial};
@@ -46,7 +46,18 @@ pub(super) struct Play<'a, T: Trial> {
 /// What becomes of a run after a step.
 enum Next {
     On,
+    /// What is left is looked at.
     End,
+    /// The log went on without what looked like the leftovers of a crash: nothing more can be said.
+    Over,
+}
+
+/// What was armed.
+struct Planned {
+    /// Whether it happened.
+    happened: Rc<Cell<bool>>,
+    /// What is put on the disk before each call, if it stays.
+    stuck: Rc<RefCell<Option<Vec<Patch>>>>,
 }
 
 impl<T: Trial> Play<'_, T> {
@@ -54,15 +65,21 @@ impl<T: Trial> Play<'_, T> {
     pub(super) fn run(&self) -> Result<Option<Outcome>, String> {
         let disk = SimDisk::new(self.scenario.seed);
         disk.limit_calls(MOST_CALLS);
-        let happened = self.plan(&disk);
-        let played = self.play(&disk, &happened);
+        let planned = self.plan(&disk);
+        let played = self.play(&disk, &planned);
         disk.forget_steps();
         played.map_err(|what| format!("{what}\nthe run:\n{}", disk.trace()))
     }
 
+    /// Whether what is stored may no longer be what was written, or say that it is not.
+    fn tampers(&self) -> bool {
+        self.kind.tampers() || T::marks_damage() && self.kind.damages()
+    }
+
     /// Arms the fault. The cell says whether it happened.
-    fn plan(&self, disk: &SimDisk) -> Rc<Cell<bool>> {
+    fn plan(&self, disk: &SimDisk) -> Planned {
         let happened = Rc::new(Cell::new(false));
+        let stuck: Rc<RefCell<Option<Vec<Patch>>>> = Rc::default();
         let (call, sticky) = (self.call, self.sticky);
         match self.kind.what {
             What::Fails(part, says) => self.plan_failure(disk, part, says, &happened),
@@ -100,7 +117,7 @@ impl<T: Trial> Play<'_, T> {
                     }));
                 }
                 let (flag, foreign, seed) = (happened.clone(), self.scenario.foreign.clone(), self.seed);
-                let patches: Rc<RefCell<Option<Vec<Patch>>>> = Rc::default();
+                let patches = stuck.clone();
                 let tamper = move |disk: &SimDisk| {
                     let sources = Sources { older: &older.borrow(), foreign: &foreign };
                     let mut patches = patches.borrow_mut();
@@ -112,7 +129,7 @@ impl<T: Trial> Play<'_, T> {
                 each_call(disk, call, sticky, Rc::new(tamper));
             }
         }
-        happened
+        Planned { happened, stuck }
     }
 
     fn plan_failure(&self, disk: &SimDisk, part: Part, says: Says, happened: &Rc<Cell<bool>>) {
@@ -136,9 +153,9 @@ impl<T: Trial> Play<'_, T> {
         happened.set(true);
     }
 
-    fn play(&self, disk: &SimDisk, happened: &Cell<bool>) -> Result<Option<Outcome>, String> {
+    fn play(&self, disk: &SimDisk, planned: &Planned) -> Result<Option<Outcome>, String> {
         let mut driver = Driver::<T>::new((self.factory)(disk.clone()), self.scenario.script.shape);
-        driver.tampered = self.kind.tampers();
+        driver.tampered = self.tampers();
         let mut outcome = Outcome::default();
         let mut looked = false;
         for number in 0..self.scenario.script.steps.len() {
@@ -146,9 +163,13 @@ impl<T: Trial> Play<'_, T> {
             if begun {
                 driver.faulty = !driver.tampered;
                 driver.excuses = self.excuses();
-                driver.doubtful = matches!(self.kind.what, What::Lies(_) | What::Tampers(_));
+                driver.doubt = match self.kind.what {
+                    What::Lies(_) | What::Tampers(_) => Some(Doubt::Damage),
+                    What::Clock(_) => Some(Doubt::Clock),
+                    _ => None,
+                };
             }
-            let next = self.step(&mut driver, number, begun, &mut outcome)?;
+            let next = self.step(&mut driver, number, begun.then_some(planned), &mut outcome)?;
             if self.kind.lies_about_sync() && disk.lies_told() > 0 && !looked {
                 // Right after the lie, before an honest sync makes good for it.
                 looked = true;
@@ -156,12 +177,14 @@ impl<T: Trial> Play<'_, T> {
                 self.look(&driver, &image, true, &mut outcome)
                     .map_err(|what| format!("power lost right after the lie, step {number}: {what}"))?;
             }
-            if matches!(next, Next::End) {
-                break;
+            match next {
+                Next::On => {}
+                Next::End => break,
+                Next::Over => return Ok(Some(outcome)),
             }
         }
         driver.let_go();
-        if !happened.get() && disk.lies_told() == 0 || disk.calls() < self.call {
+        if !planned.happened.get() && disk.lies_told() == 0 || disk.calls() < self.call {
             return Ok(None);
         }
         if self.sticky && !driver.tampered {
@@ -198,7 +221,7 @@ impl<T: Trial> Play<'_, T> {
         &self,
         driver: &mut Driver<T>,
         number: usize,
-        begun: bool,
+        begun: Option<&Planned>,
         outcome: &mut Outcome,
     ) -> Result<Next, String> {
         let step = &self.scenario.script.steps[number];
@@ -207,29 +230,67 @@ impl<T: Trial> Play<'_, T> {
         let before = driver.history.now().cloned();
         let shape = &self.scenario.script.shape;
         // A log that finds a tail which looks torn goes on without it: at an opening, and where it is shared.
-        let recovers = matches!(step, Step::Open(_)) || T::is_shared(shape);
-        let image = (begun && driver.tampered && recovers).then(|| disk.fork());
-        let flow = match (driver.step(step), image) {
-            (Ok(flow), _) => flow,
-            (Err(what), Some(image)) => {
-                let at = |other: String| at(format!("{what}; {other}"));
-                let mut judged = self.judged(driver, &image, false).map_err(at)?;
-                if judged.plain != Verdict::Shorter {
-                    judged = self.judged(driver, &disk.fork(), false).map_err(at)?;
-                }
-                // A read that was misled by another place leaves nothing.
-                let misled = self.kind.what == What::Lies(Wrong::MisdirectedRead);
-                if judged.plain != Verdict::Shorter && !misled && !matches!(step, Step::Open(_)) {
-                    return Err(at(format!("{judged:?}")));
-                }
-                outcome.untold |= misled;
+        let opens = matches!(step, Step::Open(_));
+        let planned = begun.filter(|_| driver.tampered && (opens || T::is_shared(shape)));
+        let images: Vec<SimDisk> = planned.map(|planned| self.images(&disk, planned)).unwrap_or_default();
+        if opens {
+            for image in &images {
+                let judged = self.judged(driver, image, false).map_err(at)?;
                 self.note(judged, outcome).map_err(at)?;
-                return Ok(Next::End);
+                if judged.plain == Verdict::Shorter {
+                    return Ok(Next::Over);
+                }
             }
-            (Err(what), None) => return Err(at(what)),
+        }
+        let judged_fine = opens && !images.is_empty();
+        let flow = match (driver.step(step), planned) {
+            (Ok(flow), _) => flow,
+            (Err(what), Some(_)) if !opens => {
+                // A read that was misled to another place leaves nothing.
+                if self.kind.what == What::Lies(Wrong::MisdirectedRead) {
+                    outcome.untold = true;
+                    return Ok(Next::Over);
+                }
+                let mut said = Vec::new();
+                for image in images.iter().chain([&disk.fork()]) {
+                    match self.judged(driver, image, false) {
+                        Ok(judged) if judged.plain == Verdict::Shorter => {
+                            self.note(judged, outcome).map_err(at)?;
+                            return Ok(Next::Over);
+                        }
+                        judged => said.push(judged),
+                    }
+                }
+                return Err(at(format!("{what}; {said:?}")));
+            }
+            (Err(what), Some(_)) if self.kind.what == What::Lies(Wrong::MisdirectedRead) => {
+                outcome.untold = true;
+                drop(what);
+                return Ok(Next::Over);
+            }
+            // A drop that handed nothing over: what is there was looked at.
+            (Err(_), _) if judged_fine => return Ok(Next::Over),
+            (Err(what), _) => return Err(at(what)),
         };
         let Flow::Failed(error) = flow else {
-            return Ok(if driver.odd { Next::End } else { Next::On });
+            return match driver.odd.take() {
+                None => Ok(Next::On),
+                Some(odd) if odd.starts_with("Fenced") => {
+                    outcome.error.get_or_insert("fenced");
+                    Ok(Next::End)
+                }
+                Some(odd) if T::marks_damage() && self.kind.damages() => {
+                    // Something is missing: then somebody else has to be told.
+                    let judged = self.judged(driver, &disk.fork(), false).map_err(at)?;
+                    self.note(judged, outcome).map_err(at)?;
+                    match judged.plain {
+                        Verdict::Right => Err(at(format!("it answers {odd}, and nobody is told"))),
+                        Verdict::Typed(_) => Ok(Next::End),
+                        Verdict::Shorter => Ok(Next::Over),
+                    }
+                }
+                Some(_) => Ok(Next::End),
+            };
         };
         outcome.error.get_or_insert(judge::name(&error));
         if matches!(step, Step::Do(op) if T::only_reads(op)) && error.class() == Class::Storage {
@@ -274,12 +335,26 @@ impl<T: Trial> Play<'_, T> {
         power: bool,
         outcome: &mut Outcome,
     ) -> Result<(), String> {
-        if self.kind.tampers() {
+        if self.tampers() {
             let judged = self.judged(driver, image, power)?;
             return self.note(judged, outcome);
         }
         let (factory, shape, history) = (self.factory, &self.scenario.script.shape, &driver.history);
         Check::<T> { factory, shape, history, power, thorough: true }.run(image).map(|_| ())
+    }
+
+    /// The disk as it is, and as the next call finds it.
+    fn images(&self, disk: &SimDisk, planned: &Planned) -> Vec<SimDisk> {
+        let mut images = vec![disk.fork()];
+        if self.sticky
+            && let Some(patches) = &*planned.stuck.borrow()
+        {
+            let next = disk.fork();
+            if patches.iter().fold(false, |changed, patch| patch.apply(&next) || changed) {
+                images.push(next);
+            }
+        }
+        images
     }
 
     fn judged(&self, driver: &Driver<T>, image: &SimDisk, power: bool) -> Result<Judged, String> {

@@ -89,6 +89,8 @@ struct Own {
     /// Other cells may say that they are claimed by this instance.
     untidy: bool,
     space: Space,
+    /// Damage that was found while taking over, and is not told yet.
+    found: Option<Damage>,
 }
 
 /// An open change log.

@@ -36,6 +36,7 @@ pub mod flips;
 pub mod garbage;
 pub mod hostile;
 pub mod journal;
+pub mod matrix;
 pub mod raft;
 pub mod random;
 pub mod snapshot;

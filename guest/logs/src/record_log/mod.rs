@@ -33,6 +33,7 @@ mod scan;
 mod shared;
 #[cfg(test)]
 mod sparse;
+mod stale;
 mod survey;
 mod sync;
 mod token;

@@ -91,7 +91,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
             return Ok(log);
         }
         let lock = life::lock(&host, name, request.lock_wait_ms)?;
-        let live = life::settle(&host, name)?;
+        let live = life::settle_expecting(&host, name, request.expect)?;
         match (&live, request.mode) {
             (Some(root), _) if root.kind != V::KIND => return Err(Error::OtherKind(root.kind.name().into())),
             (Some(_), Mode::Create) => return Err(Error::Exists),

@@ -38,6 +38,7 @@ pub mod journal;
 pub mod raft;
 pub mod random;
 pub mod snapshot;
+pub mod states;
 pub mod step;
 pub mod sweep;
 pub mod trial;

@@ -2,6 +2,7 @@
 
 use super::body::Body;
 use super::content::Hash;
+use super::moments::Moments;
 use super::plan::{Call, CrashPlan, Fault, Point};
 use crate::rng::SplitMix64;
 use annals_logs::storage::{Cell, StorageError};
@@ -50,9 +51,16 @@ pub(super) struct Ticket {
 /// A file, and how many handles of it are open.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Kept {
-    pub(super) body: Body,
+    /// Shared with copies of the disk until it changes.
+    pub(super) body: Arc<Body>,
     pub(super) handles: usize,
     pub(super) named: bool,
+}
+
+impl Kept {
+    pub(super) fn body_mut(&mut self) -> &mut Body {
+        Arc::make_mut(&mut self.body)
+    }
 }
 
 /// What happens to a call.
@@ -100,6 +108,8 @@ pub(super) struct Disk {
     /// At a call somebody else has changed the disk to this.
     pub(super) change: Option<(u64, Arc<Disk>)>,
     pub(super) faults: Vec<Fault>,
+    /// What the disk was before its calls, if that is recorded.
+    pub(super) moments: Option<Moments>,
     pub(super) counters: Counters,
     trace: VecDeque<Traced>,
 }
@@ -129,6 +139,7 @@ impl Disk {
             crash: None,
             change: None,
             faults: Vec::new(),
+            moments: None,
             counters: Counters::default(),
             trace: VecDeque::new(),
         }
@@ -158,6 +169,7 @@ impl Disk {
             self.catch_up(&later);
         }
         self.counters.calls[call as usize] += 1;
+        self.note_moment(call);
         let step = self.decide(call, name);
         if self.trace.len() == TRACE {
             self.trace.pop_front();
@@ -267,7 +279,7 @@ impl Disk {
     }
 
     /// Named files in order of their names.
-    pub(super) fn named(&self) -> impl Iterator<Item = (&Arc<str>, &Body)> {
+    pub(super) fn named(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<Body>)> {
         self.names.iter().filter_map(|(name, id)| self.files.get(id).map(|kept| (name, &kept.body)))
     }
 

@@ -1,6 +1,7 @@
 //! The quick form of the campaigns, against the native library. `ANNALS_SEED` chooses another seed, `ANNALS_FULL=1` does
 //! everything.
 
+use annals_tests::campaign::change_log::ChangeLog;
 use annals_tests::campaign::event::EventLog;
 use annals_tests::campaign::journal::Journal;
 use annals_tests::campaign::raft::Raft;
@@ -47,4 +48,9 @@ fn raft_campaigns_notice_a_disk_that_lies_about_sync() {
 #[test]
 fn snapshot_campaigns_notice_a_disk_that_lies_about_sync() {
     notice_a_lie::<Snapshot>();
+}
+
+#[test]
+fn change_log_campaigns_notice_a_disk_that_lies_about_sync() {
+    notice_a_lie::<ChangeLog>();
 }

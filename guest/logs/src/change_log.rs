@@ -209,9 +209,24 @@ impl<H: Host> ChangeLog<H> {
     pub fn get(&mut self, origin: Option<&str>, id: &[u8]) -> Result<Option<Change>> {
         self.check_open()?;
         let key = self.key(origin, id)?;
-        let Some(entry) = self.held.get(&key).copied() else { return Ok(None) };
+        let held = self.held.get(&key).copied();
+        if let Some(damage) = self.hides(held) {
+            return Err(Error::Damaged(damage.clone()));
+        }
+        let Some(entry) = held else { return Ok(None) };
         let payload = self.payload(&entry)?;
         Ok(Some(Change { payload, cleanup_after_ms: entry.cleanup_after_ms }))
+    }
+
+    /// What was found when it was opened for reading, if that may have cost what would stand instead of this.
+    fn hides(&self, held: Option<Entry>) -> Option<&Damage> {
+        let Some(entry) = held else { return self.damage.first() };
+        let epoch = self.logs.get(entry.source).map(RecordLog::generation);
+        let of = |file: &str| match names::FileName::parse(file) {
+            Some(file) => Some(file.generation),
+            None => names::parse_instance(&self.name, file).map(|(_, epoch)| epoch),
+        };
+        self.damage.iter().find(|damage| of(&damage.file) == epoch)
     }
 
     /// Shows that the holder is alive.

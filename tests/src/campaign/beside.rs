@@ -123,7 +123,7 @@ fn look<T: Trial>(
     };
     match T::read(&handle) {
         Ok(seen) if !seen.is_whole() => Err(format!("damage: {seen:?}")),
-        Ok(seen) if allowed.iter().flatten().any(|state| seen.fits(state)) => Ok(()),
+        Ok(seen) if seen.fits_among(&allowed.iter().flatten().collect::<Vec<_>>()) => Ok(()),
         Ok(seen) => Err(format!("{seen:?}, allowed are {allowed:?}")),
         // What it was about to read is gone.
         Err(what) if !what.contains("Damaged") => {

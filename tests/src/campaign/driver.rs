@@ -91,6 +91,7 @@ impl<T: Trial> Driver<T> {
             Step::Close => self.close(),
             Step::Drop => {
                 self.let_go();
+                self.leave(false);
                 if self.faulty || self.subject.disk().has_crashed() {
                     self.dropped = true;
                 } else {
@@ -124,6 +125,7 @@ impl<T: Trial> Driver<T> {
         {
             return if self.excused(&error) { Ok(Flow::Failed(error)) } else { Err(format!("{error:?}")) };
         }
+        self.leave(false);
         let wanted = T::opened(&self.shape, start, self.history.now());
         if let Ok(state) = &wanted {
             self.history.issue(Some(state.clone()));
@@ -142,6 +144,16 @@ impl<T: Trial> Driver<T> {
             self.handle = Some(handle);
         }
         Ok(flow)
+    }
+
+    /// The handle is closed, or gone.
+    fn leave(&mut self, closed: bool) {
+        let Some(before) = self.history.now() else { return };
+        let mut after = before.clone();
+        T::left(&mut after, closed);
+        if after != *before {
+            self.history.issue(Some(after));
+        }
     }
 
     /// Learns what a drop that nobody heard of left.
@@ -169,6 +181,7 @@ impl<T: Trial> Driver<T> {
 
     fn close(&mut self) -> Result<Flow, String> {
         let mut handle = self.handle.take().ok_or("there is no open log")?;
+        self.leave(true);
         let answer = T::close(&mut handle);
         self.begun = None;
         let flow = self.verdict(&nothing(&answer), &Ok(()))?;

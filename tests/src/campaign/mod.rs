@@ -28,6 +28,7 @@
 //! 3. Look at the counts that they print, and break the log on purpose once for each sync and each order it relies on.
 
 pub mod beside;
+pub mod change_log;
 pub mod draw;
 pub mod event;
 pub mod faults;
@@ -100,6 +101,8 @@ macro_rules! campaign_tests {
         $crate::campaign_tests!(@log raft: "raft log", $crate::campaign::raft::Raft;
             $subject, $factory, $budget);
         $crate::campaign_tests!(@log snapshot: "snapshot", $crate::campaign::snapshot::Snapshot;
+            $subject, $factory, $budget);
+        $crate::campaign_tests!(@log change_log: "change log", $crate::campaign::change_log::ChangeLog;
             $subject, $factory, $budget);
     };
     (@log $log:ident: $name:literal, $trial:ty; $subject:literal, $factory:expr, $budget:expr) => {

@@ -79,6 +79,8 @@ pub trait Trial: Sized + 'static {
         start: &Self::Start,
         state: Option<&Self::Model>,
     ) -> Result<Self::Model, Error>;
+    /// What it makes of the state that its handle was closed, or dropped: nothing, unless its users are a part of it.
+    fn left(_model: &mut Self::Model, _closed: bool) {}
     /// What the operation answers, which promise it makes then, and what it makes of the model. A change of the model is
     /// taken back where the answer is an error.
     fn expect(shape: &Self::Shape, model: &mut Self::Model, op: &Self::Op) -> Expected<Self::Answer>;
@@ -207,6 +209,11 @@ pub trait Seen<M>: Debug {
     fn is_whole(&self) -> bool;
     /// Whether this is the model, but for what is damaged.
     fn fits(&self, model: &M) -> bool;
+    /// Whether this may be what somebody saw who read while one of these became the other, and so on: one of them,
+    /// unless parts of the log go their own ways.
+    fn fits_among(&self, models: &[&M]) -> bool {
+        models.iter().any(|model| self.fits(model))
+    }
     /// Something that is damaged though it was not in this frame (none: in no frame).
     fn lost_outside(&self, frame: Option<&FrameInfo>) -> Option<String>;
     /// Something that is served though none of these states had it so.

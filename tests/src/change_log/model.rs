@@ -2,6 +2,7 @@
 
 use super::Change;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 /// Origin and id.
 pub type Key = (String, Vec<u8>);
@@ -13,7 +14,7 @@ struct Instance {
     beat_ms: u64,
     closed: bool,
     /// Changes, and the epoch of the instance that recorded each.
-    held: BTreeMap<Key, (u64, Change)>,
+    held: BTreeMap<Key, (u64, Rc<Change>)>,
 }
 
 /// All instances of one change log, by name and epoch.
@@ -45,13 +46,13 @@ impl Model {
     /// What it holds.
     pub fn held(&self, id: &Id) -> Vec<(Key, Change)> {
         let held = self.instances.get(id).into_iter().flat_map(|instance| &instance.held);
-        held.map(|(key, (_, change))| (key.clone(), change.clone())).collect()
+        held.map(|(key, (_, change))| (key.clone(), (**change).clone())).collect()
     }
 
     /// Records a change. False if it is fenced.
     pub fn record(&mut self, id: &Id, key: &[u8], change: &Change) -> bool {
         let Some(instance) = self.instances.get_mut(id) else { return false };
-        instance.held.insert((id.0.clone(), key.to_vec()), (instance.epoch, change.clone()));
+        instance.held.insert((id.0.clone(), key.to_vec()), (instance.epoch, Rc::new(change.clone())));
         true
     }
 
@@ -117,5 +118,36 @@ impl Model {
     /// All instances that are left, by name and then epoch.
     pub fn instances(&self) -> Vec<Id> {
         self.instances.keys().cloned().collect()
+    }
+
+    /// The same, each with whether it was left with changes, and its last heartbeat.
+    pub fn glance(&self) -> Vec<(Id, bool, u64)> {
+        let one = |(id, i): (&Id, &Instance)| (id.clone(), i.closed, i.beat_ms);
+        self.instances.iter().map(one).collect()
+    }
+
+    /// A change that an instance holds.
+    pub fn change(&self, id: &Id, key: &Key) -> Option<&Rc<Change>> {
+        self.instances.get(id)?.held.get(key).map(|(_, change)| change)
+    }
+
+    /// Everything that is outstanding: what somebody finds who takes over from all of them.
+    pub fn outstanding(&self) -> BTreeMap<&Key, &Rc<Change>> {
+        let mut all: BTreeMap<&Key, &(u64, Rc<Change>)> = BTreeMap::new();
+        for (key, held) in self.instances.values().flat_map(|instance| &instance.held) {
+            if all.get(key).is_none_or(|(epoch, _)| *epoch <= held.0) {
+                all.insert(key, held);
+            }
+        }
+        all.into_iter().map(|(key, (_, change))| (key, change)).collect()
+    }
+
+    /// A log that somebody of this name and epoch has taken over as a whole.
+    pub fn taken_over(id: Id, beat_ms: u64, changes: impl IntoIterator<Item = (Key, Change)>) -> Self {
+        // Whatever is recorded from now on is newer.
+        let held = changes.into_iter().map(|(key, change)| (key, (0, Rc::new(change)))).collect();
+        let epochs = id.1;
+        let instance = Instance { epoch: epochs, beat_ms, closed: false, held };
+        Model { instances: [(id, instance)].into(), epochs }
     }
 }

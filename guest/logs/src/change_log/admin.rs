@@ -1,7 +1,7 @@
 //! What an operator asks of a change log: the files of all its instances together.
 
 use super::view::{self, Part};
-use super::{State, cell};
+use super::{State, cell, fold};
 use crate::admin::{LogInfo, SegmentInfo};
 use crate::error::{Damage, Error, Result};
 use crate::format::instance::Life;
@@ -14,8 +14,7 @@ use alloc::{collections::VecDeque, string::String, vec::Vec};
 
 /// All instances at a glance. Items are outstanding changes; there are no positions.
 pub(crate) fn info<H: Host>(host: &H, name: &str) -> Result<LogInfo> {
-    let root = view::root(host, name)?;
-    let view = view::read(host, name, &root)?;
+    let (_, view) = view::read(host, name, None)?;
     let mut info = LogInfo {
         name: name.into(),
         kind: Kind::ChangeLog,
@@ -91,15 +90,33 @@ pub(crate) struct Check<H: Host> {
 
 /// Begins to check every byte.
 pub(crate) fn check<H: Host>(host: &H, name: &str) -> Result<Check<H>> {
-    let root = view::root(host, name)?;
+    loop {
+        let root = view::root(host, name)?;
+        let check = check_at(host, name, &root)?;
+        // The files of a log that was made anew meanwhile are no leftovers of the one before.
+        if check.damage.is_empty() || view::root(host, name)?.id == root.id {
+            return Ok(check);
+        }
+    }
+}
+
+fn check_at<H: Host>(host: &H, name: &str, root: &Root) -> Result<Check<H>> {
     let mut damage = Vec::new();
     let mut parts = VecDeque::new();
     for seen in cell::all(host, name, root.id)? {
         damage.extend(seen.says.as_ref().err().cloned());
-        match open(host, name, &root, seen.epoch) {
-            Ok(log) => parts.push_back((seen, Verify::of(log)?)),
+        let part = Root { generation: seen.epoch, ..root.clone() };
+        let whole = RecordLog::open_part(host, name, &part, seen.end(root.id));
+        let shortened = matches!(whole, Err(Error::RolledBack(_)));
+        match if shortened { RecordLog::open_part(host, name, &part, None) } else { whole } {
+            Ok(log) => {
+                if shortened && !going(host, name, root, &seen)? {
+                    damage.push(fold::shortened(&log));
+                }
+                parts.push_back((seen, Verify::of(log)?));
+            }
             Err(Error::Damaged(found)) => {
-                damage.extend((!going(host, name, &root, &seen)?).then_some(found));
+                damage.extend((!going(host, name, root, &seen)?).then_some(found));
             }
             Err(error) => return Err(error),
         }
@@ -107,7 +124,7 @@ pub(crate) fn check<H: Host>(host: &H, name: &str) -> Result<Check<H>> {
     // Files of this log without a cell are leftovers, not damage.
     damage.extend(record_log::parts(host, name, root.id)?.1.iter().map(|file| stray(file)));
     let total = parts.iter().map(|(_, part)| part.total).sum();
-    let (host, name) = (host.clone(), name.into());
+    let (host, name, root) = (host.clone(), name.into(), root.clone());
     Ok(Check { host, name, root, parts, damage, done: 0, total })
 }
 

@@ -92,7 +92,7 @@ fn read_once<H: Host>(
 }
 
 /// Frames that were durable are not there, or others are.
-fn shortened<H: Host>(log: &RecordLog<H, State>) -> Damage {
+pub(super) fn shortened<H: Host>(log: &RecordLog<H, State>) -> Damage {
     let what = "frames that were durable are missing at its end".into();
     Damage { file: log.file_name().into(), offset: 0, lowest: Some(log.next()), next: None, what }
 }

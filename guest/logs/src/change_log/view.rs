@@ -2,15 +2,15 @@
 
 use super::held::{Entry, Held};
 use super::{ChangeLog, Options, State, cell, fold, open};
-use crate::error::{Damage, Error, Result};
+use crate::error::{Damage, Error, Result, Token};
 use crate::format::names;
 use crate::format::root::{Kind, Root, State as Life};
 use crate::record_log::{self, RecordLog};
 use crate::storage::Host;
-use alloc::{collections::BTreeSet, vec::Vec};
+use alloc::{collections::BTreeSet, format, vec::Vec};
 
 /// How often it is looked at again because instances came and went meanwhile.
-const ATTEMPTS: u32 = 5;
+const ATTEMPTS: u32 = 16;
 
 /// The root of a live change log.
 pub(super) fn root<H: Host>(host: &H, name: &str) -> Result<Root> {
@@ -36,20 +36,34 @@ pub(super) struct View<H: Host> {
     pub(super) damage: Vec<Damage>,
 }
 
-/// Reads all instances. If some of them come or go meanwhile, so that what was read makes no sense, it is done again.
-pub(super) fn read<H: Host>(host: &H, name: &str, root: &Root) -> Result<View<H>> {
-    let versions = || -> Result<Vec<(u64, u64)>> {
-        Ok(cell::all(host, name, root.id)?.iter().map(|seen| (seen.epoch, seen.version)).collect())
+/// Reads all instances of a log that contains this token. If the log is made anew meanwhile, it is the new one; if it is
+/// destroyed, there is none.
+pub(super) fn read<H: Host>(host: &H, name: &str, expect: Option<Token>) -> Result<(Root, View<H>)> {
+    loop {
+        let found = root(host, name)?;
+        open::check_token(host, name, &found, expect)?;
+        let view = read_at(host, name, &found)?;
+        if root(host, name)?.id == found.id {
+            return Ok((found, view));
+        }
+    }
+}
+
+/// If some of them come, go or change hands meanwhile, it is done again: what one of them took over from another one may
+/// be seen in neither.
+fn read_at<H: Host>(host: &H, name: &str, root: &Root) -> Result<View<H>> {
+    let hands = || -> Result<Vec<_>> {
+        let life = |seen: cell::Seen| (seen.epoch, seen.says.map(|says| says.life).ok());
+        Ok(cell::all(host, name, root.id)?.into_iter().map(life).collect())
     };
     for _ in 0..ATTEMPTS {
-        let before = versions()?;
+        let before = hands()?;
         let view = read_once(host, name, root)?;
-        let sound = view.parts.iter().all(|part| part.read.as_ref().is_some_and(|r| r.damage.is_none()));
-        if sound || before == versions()? {
+        if before == hands()? {
             return Ok(view);
         }
     }
-    read_once(host, name, root)
+    Err(Error::Storage(format!("the instances of {name} came and went while they were read")))
 }
 
 fn read_once<H: Host>(host: &H, name: &str, root: &Root) -> Result<View<H>> {
@@ -82,17 +96,21 @@ fn read_once<H: Host>(host: &H, name: &str, root: &Root) -> Result<View<H>> {
     Ok(View { parts, superseded, damage })
 }
 
+/// Whether there are files without a root, rather than a log that is being made or destroyed.
+fn is_lost<H: Host>(host: &H, name: &str) -> Result<bool> {
+    let is_bare = || Ok(record_log::root_of(host, name)?.is_none());
+    Ok(is_bare()? && !record_log::parts(host, name, 0)?.1.is_empty() && is_bare()?)
+}
+
 /// Opens a log for reading only.
 pub(super) fn open<H: Host>(host: H, name: &str, options: &Options) -> Result<ChangeLog<H>> {
-    let root = match root(&host, name) {
-        Err(Error::NotFound) if !record_log::parts(&host, name, 0)?.1.is_empty() => {
+    let (root, view) = match read(&host, name, options.expect) {
+        Err(Error::NotFound) if is_lost(&host, name)? => {
             let (file, what) = (names::root(name), "the root cell of the log is missing".into());
             return Err(Error::Damaged(Damage { file, offset: 0, lowest: None, next: None, what }));
         }
         outcome => outcome?,
     };
-    open::check_token(&host, name, &root, options.expect)?;
-    let view = read(&host, name, &root)?;
     let mut logs: Vec<RecordLog<H, State>> = Vec::new();
     let mut held = Held::default();
     for Part { seen, read } in view.parts {

@@ -184,6 +184,7 @@ fn files_that_end_before_what_the_cell_promises_are_damaged(subject: &dyn Subjec
         let last = frames.iter().rfind(|frame| frame.offset < offset).ok_or("no frame")?.offset;
         let size = side.disk().file_size(&file);
         side.disk().overwrite(&file, last, &vec![0; (size - last) as usize]);
+        ensure!(side.verify(LOG).fine()?.iter().any(|damage| damage.file == file), "verify finds nothing");
         refused!(side.open_change_log(LOG, &named(Mode::Open, "a")), Error::Damaged(_));
         let z = open(&*side, "z")?;
         let recovered = z.recover(0).fine()?;
@@ -310,6 +311,11 @@ fn looking_at_a_damaged_log_tells_and_shows_the_rest(subject: &dyn Subject) -> O
         same(keys(&rest), ["a/1", "a/3", "b/1"].map(String::from).to_vec())?;
         same(reader.next(ALL).fine()?, None)?;
     }
+    // One by one: what was lost may have been any change, and may have replaced or removed any of this instance.
+    for id in ["a/1", "a/2", "a/4", "b/4"] {
+        refused!(log.get(Some(&id[..1]), id[2..].as_bytes()), Error::Damaged(_));
+    }
+    same(log.get(Some("b"), b"1").fine()?, Some(change("b/1")))?;
     same(subject.disk().hash(), before)
 }
 

@@ -18,6 +18,8 @@ pub(super) const CASES: &[Case] = &[
     case!(two_that_claim_each_other_lose_nothing, "C32", "C11", "C12", "C16"),
     case!(three_that_claim_each_other_in_a_circle_lose_nothing, "C32", "C11", "C12", "C16"),
     case!(looking_while_changes_are_taken_over_shows_each_once, "C28", "C11", "A5"),
+    case!(looking_while_changes_go_to_somebody_new_misses_none, "C28"),
+    case!(looking_while_a_log_is_made_or_destroyed_finds_no_damage, "C28", "C30", "A5"),
     case!(a_name_that_is_opened_while_it_is_recovered_loses_nothing, "C12", "C17"),
 ];
 
@@ -326,6 +328,80 @@ fn three_that_claim_each_other_in_a_circle_lose_nothing(subject: &dyn Subject) -
         }
     }
     ensure!(most > 20, "{most}");
+    Ok(())
+}
+
+fn looking_while_changes_go_to_somebody_new_misses_none(subject: &dyn Subject) -> Outcome {
+    // Whoever takes over was not there yet when the cells were listed, and the cells that were listed are gone.
+    for call in 1.. {
+        let world = world(subject)?;
+        let side = world.side.on(world.side.disk().clone());
+        world.side.disk().before_call(call, move || {
+            let _ = open(&*side, "z").map(|z| z.recover(STALE));
+        });
+        let seen = look(&*world.side)?;
+        if world.side.disk().forget_steps() > 0 {
+            return Ok(());
+        }
+        match scan(&seen, true) {
+            Ok(found) => same(keys(&found), ["a/1", "a/2", "b/1", "c/1"].map(String::from).to_vec())
+                .map_err(|what| format!("before call {call}: {what}"))?,
+            Err(what) => ensure!(what.contains("Pruned"), "before call {call}: {what}"),
+        }
+    }
+    Ok(())
+}
+
+fn looking_while_a_log_is_made_or_destroyed_finds_no_damage(subject: &dyn Subject) -> Outcome {
+    let looked = |side: &dyn Subject, fewest: usize| {
+        match side.open_change_log(LOG, &options(Mode::ReadOnly)) {
+            Ok(log) => match scan(&Log::from(log), true) {
+                Ok(found) => ensure!(found.len() >= fewest, "{:?}", keys(&found)),
+                Err(what) => ensure!(what.contains("Pruned") || what.contains("NotFound"), "{what}"),
+            },
+            Err(Error::NotFound) => {}
+            Err(error) => return Err(format!("{error:?}")),
+        }
+        match side.verify(LOG) {
+            Ok(found) => same(found, vec![]),
+            Err(Error::NotFound) => Ok(()),
+            Err(error) => Err(format!("verify: {error:?}")),
+        }
+    };
+    for call in 1.. {
+        let side = fork(subject);
+        let other = side.on(side.disk().clone());
+        side.disk().before_call(call, move || drop(open(&*other, "a").map(|a| record(&a, &["1"]))));
+        looked(&*side, 0).map_err(|what| format!("made before call {call}: {what}"))?;
+        if side.disk().forget_steps() > 0 {
+            break;
+        }
+    }
+    for call in 1.. {
+        let side = fork(subject);
+        record(&open(&*side, "a")?, &["1"])?;
+        let other = side.on(side.disk().clone());
+        side.disk().before_call(call, move || {
+            let _ = other.destroy_change_log(LOG);
+            // Its cells have the names of those before.
+            drop(open(&*other, "a").map(|a| record(&a, &["1"])));
+        });
+        looked(&*side, 1).map_err(|what| format!("made anew before call {call}: {what}"))?;
+        if side.disk().forget_steps() > 0 {
+            break;
+        }
+    }
+    for call in 1.. {
+        let side = fork(subject);
+        record(&open(&*side, "a")?, &["1"])?;
+        die_at(side.disk(), call, Point::After);
+        let _ = side.destroy_change_log(LOG);
+        let reached = died(side.disk());
+        looked(&*side, 1).map_err(|what| format!("destroyed up to call {call}: {what}"))?;
+        if !reached {
+            break;
+        }
+    }
     Ok(())
 }
 

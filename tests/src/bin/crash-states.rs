@@ -1,5 +1,6 @@
 //! The long form of the small scope: every short sequence of operations, every crash, on all five logs, natively.
 
+use annals_tests::campaign::change_log::ChangeLog;
 use annals_tests::campaign::event::EventLog;
 use annals_tests::campaign::journal::Journal;
 use annals_tests::campaign::raft::Raft;
@@ -22,7 +23,7 @@ use std::time::{Duration, Instant};
 #[derive(Parser)]
 #[command(name = "crash-states", version)]
 struct Args {
-    /// Distinct states of all logs together; all short sequences are explored even if they make more
+    /// Distinct states of all logs together, shared evenly; all short sequences are explored even if they make more
     #[arg(long, value_name = "N", default_value_t = 0)]
     states: u64,
     /// Only this log
@@ -62,50 +63,54 @@ macro_rules! logs {
     };
 }
 
-const LOGS: [Log; 4] = logs! {
+const LOGS: [Log; 5] = logs! {
     "journal": Journal;
     "event-log": EventLog;
     "raft-log": Raft;
     "snapshot": Snapshot;
+    "change-log": ChangeLog;
 };
 
 fn names() -> Vec<&'static str> {
     LOGS.iter().map(|log| log.name).collect()
 }
 
+/// Distinct states of each log in one round of sampling: so all logs get on, whenever it is stopped.
+const ROUND: u64 = 1_000_000;
+
 fn main() -> ExitCode {
     let args = Args::parse();
     let logs: Vec<&Log> =
         LOGS.iter().filter(|log| args.log.as_ref().is_none_or(|name| name == log.name)).collect();
     println!("seed {}, sequences of up to {} letters, {} states", args.seed, args.length, args.states);
-    let (mut rows, mut first) = (Vec::new(), None);
-    for (at, log) in logs.iter().enumerate() {
-        let done: u64 = rows.iter().map(|(_, row): &(&str, Row)| row.states()).sum();
-        let states = args.states.saturating_sub(done) / (logs.len() - at) as u64;
-        let shared = Shared::new(log.name, Plan { states, ..Plan::exhaust(args.length) }, args.seed);
-        if let (Some(scope), Some(sequence)) = (&args.scope, &args.sequence) {
-            let letters: Vec<&str> = sequence.split(',').filter(|name| !name.is_empty()).collect();
-            if let Err(what) = (log.one)(&shared, scope, &letters) {
+    let plan = Plan { samples: (6, 64), ..Plan::exhaust(args.length) };
+    let mut shared: Vec<Shared> = logs.iter().map(|log| Shared::new(log.name, plan, args.seed)).collect();
+    if let (Some(scope), Some(sequence)) = (&args.scope, &args.sequence) {
+        let letters: Vec<&str> = sequence.split(',').filter(|name| !name.is_empty()).collect();
+        for (log, shared) in logs.iter().zip(&shared) {
+            if let Err(what) = (log.one)(shared, scope, &letters) {
                 eprintln!("error: {what}");
                 return ExitCode::from(2);
             }
-        } else {
-            watched(log, &shared, args.threads);
         }
-        let failure = shared.failure();
-        if let Some(failure) = &failure {
-            println!("\n{failure}\n");
+    } else {
+        let share = args.states / logs.len() as u64;
+        for round in 0..=share.div_ceil(ROUND) {
+            for (log, shared) in logs.iter().zip(&mut shared) {
+                shared.plan.states = share.min(round * ROUND);
+                watched(log, shared, args.threads);
+            }
         }
-        first = first.or(failure);
-        rows.push((log.name, shared.tally.row()));
     }
-    table(&rows);
-    if first.is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    table(&shared.iter().map(|shared| (shared.name.as_str(), shared.tally.row())).collect::<Vec<_>>());
+    let failures: Vec<String> = shared.iter().filter_map(Shared::failure).collect();
+    failures.iter().for_each(|failure| println!("\n{failure}"));
+    if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Explores a log and prints every ten seconds how far that is.
 fn watched(log: &Log, shared: &Shared, threads: usize) {
-    let start = Instant::now();
+    let (start, before) = (Instant::now(), shared.tally.row().states());
     std::thread::scope(|scope| {
         let work = scope.spawn(|| (log.explore)(shared, threads));
         let mut told = start;
@@ -113,14 +118,14 @@ fn watched(log: &Log, shared: &Shared, threads: usize) {
             std::thread::park_timeout(Duration::from_millis(100));
             if told.elapsed() >= Duration::from_secs(10) {
                 told = Instant::now();
-                progress(log.name, shared, start);
+                progress(log.name, shared, start, before);
             }
         }
     });
-    progress(log.name, shared, start);
+    progress(log.name, shared, start, before);
 }
 
-fn progress(name: &str, shared: &Shared, start: Instant) {
+fn progress(name: &str, shared: &Shared, start: Instant, before: u64) {
     let row = shared.tally.row();
     let seconds = start.elapsed().as_secs_f64();
     println!(
@@ -129,7 +134,7 @@ fn progress(name: &str, shared: &Shared, start: Instant) {
         row.sequences.0 + row.sequences.1,
         row.explored.0 + row.explored.1,
         row.states(),
-        row.states() as f64 / seconds.max(0.001),
+        (row.states() - before) as f64 / seconds.max(0.001),
         row.failures()
     );
 }

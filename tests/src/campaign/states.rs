@@ -5,7 +5,7 @@
 //! form a tree, so only the last letter of each is looked at, as those before it are the last ones of shorter sequences.
 //! Each copy gives one image for the death of the process, one for each part of a write that may have arrived by then, and
 //! one for each choice among the contents of up to [`SECTORS`] pending sectors and three sizes. More pending sectors, and
-//! longer sequences, are sampled from the seed, and counted apart.
+//! longer sequences, are sampled from the seed, and counted apart; of those only some recoveries are crashed again.
 //!
 //! The oracle is exact. The states of a log are a line; an image must open to one of those that are not older than what was
 //! acknowledged, and what an open reports counts as acknowledged from then on: crashes after it must keep it, opening again
@@ -33,6 +33,7 @@ use crate::rng::SplitMix64;
 use crate::sim::SimDisk;
 use crate::subject::{Factory, Subject};
 use play::Player;
+use std::io::{Write, stdout};
 
 pub use scope::{Letter, Scope};
 pub use shared::Shared;
@@ -48,8 +49,12 @@ pub struct Plan {
     pub length: usize,
     /// Longer ones are sampled until there are so many distinct states; none if all short ones make as many.
     pub states: u64,
-    /// Choices that are sampled where there are too many to try all.
-    pub samples: u64,
+    /// The same for images that were made: whichever takes longer.
+    pub images: u64,
+    /// Choices that are sampled where there are too many to try all, in short sequences and in longer ones.
+    pub samples: (u64, u64),
+    /// In longer sequences only the recovery of every so many-th image is crashed at each call.
+    pub second: u64,
     /// Of the images only every so many-th is recovered, by its hash.
     pub every: u64,
     /// Every so many-th of those that a first crash leaves is checked for going on, too.
@@ -59,11 +64,13 @@ pub struct Plan {
 impl Plan {
     /// All sequences of this length, and nothing else.
     pub const fn exhaust(length: usize) -> Plan {
-        Plan { length, states: 0, samples: 8, every: 1, thorough: 16 }
+        Plan { length, states: 0, images: 0, samples: (6, 16), second: 8, every: 1, thorough: 16 }
     }
 
-    /// A systematic part, for the component.
-    pub const COMPONENT: Plan = Plan { every: 199, ..Plan::exhaust(1) };
+    /// Seconds in a debug build.
+    pub const QUICK: Plan = Plan { images: 200_000, ..Plan::exhaust(2) };
+    /// A systematic part, for the component, whose instances take longer to start.
+    pub const COMPONENT: Plan = Plan { every: 8, ..Plan::exhaust(2) };
 }
 
 /// Longest sequence that is sampled, beyond those that are exhausted.
@@ -75,14 +82,18 @@ pub fn work<T: Trial>(factory: Factory<'_>, shared: &Shared) {
     let plan = shared.plan;
     while let Some((scope, path)) = shared.next_short(&scopes) {
         let from = path.len().saturating_sub(1);
-        Player::<T>::new(factory, shared, &scopes[scope], path, false).run(from);
+        Player::<T> { factory, shared, scope: &scopes[scope], path, sampled: false }.run(from);
     }
     while let Some(number) = shared.next_long() {
         let mut rng = SplitMix64::new(SplitMix64::derive(shared.seed, number));
-        let scope = &scopes[rng.below(scopes.len() as u64) as usize];
+        let mut scope = &scopes[rng.below(scopes.len() as u64) as usize];
+        // Those that begin with something large take long.
+        if !scope.prelude.is_empty() && rng.chance(75) {
+            scope = &scopes[0];
+        }
         let length = plan.length as u64 + 1 + rng.below(LONGER);
         let path = (0..length).map(|_| rng.below(scope.letters.len() as u64) as usize).collect();
-        Player::<T>::new(factory, shared, scope, path, true).run(plan.length);
+        Player::<T> { factory, shared, scope, path, sampled: true }.run(plan.length);
     }
 }
 
@@ -101,7 +112,7 @@ pub fn one<T: Trial>(
     let path = path?;
     for length in 0..=path.len() {
         let part = path[..length].to_vec();
-        Player::<T>::new(factory, shared, scope, part, false).run(length.saturating_sub(1));
+        Player::<T> { factory, shared, scope, path: part, sampled: false }.run(length.saturating_sub(1));
     }
     Ok(())
 }
@@ -116,14 +127,41 @@ pub fn explore<T: Trial>(make: fn(SimDisk) -> Box<dyn Subject>, shared: &Shared,
 }
 
 /// Explores a log on one subject as far as the plan says, prints what was looked at, and panics if anything was wrong.
-pub fn report<T: Trial>(name: &str, factory: Factory<'_>, plan: Plan) -> Row {
-    let seed = crate::seed(20_251_121);
-    let shared = Shared::new(name, plan, seed);
+/// `ANNALS_SEED` chooses another seed.
+pub fn report<T: Trial>(name: &str, subject: &str, factory: Factory<'_>, plan: Plan) {
+    let shared = Shared::new(name, plan, crate::seed(20_251_121));
+    let start = std::time::Instant::now();
     work::<T>(factory, &shared);
+    // Not by println, which a test that passes keeps to itself.
     let row = shared.tally.row();
-    println!("states of {name}: ANNALS_SEED={seed} {row}");
+    let _ = writeln!(
+        stdout(),
+        "states of {name}, {subject}: ANNALS_SEED={}: {row} in {:?}",
+        shared.seed,
+        start.elapsed()
+    );
     if let Some(failure) = shared.failure() {
         panic!("{failure}");
     }
-    row
+    assert!(row.explored.0 + row.explored.1 >= plan.images && row.states() > 0, "too few: {row}");
+}
+
+/// A test for each kind of log, on one subject.
+#[macro_export]
+macro_rules! state_tests {
+    ($subject:literal, $factory:expr, $plan:expr) => {
+        $crate::state_tests!(@logs $subject, $factory, $plan;
+            journal_states: "journal", journal::Journal;
+            event_log_states: "event-log", event::EventLog;
+            raft_log_states: "raft-log", raft::Raft;
+            snapshot_states: "snapshot", snapshot::Snapshot;
+            change_log_states: "change-log", change_log::ChangeLog;
+        );
+    };
+    (@logs $subject:expr, $factory:expr, $plan:expr; $($claim:ident: $name:literal, $($trial:ident)::+;)*) => {
+        $(#[test]
+        fn $claim() {
+            $crate::campaign::states::report::<$crate::campaign::$($trial)::+>($name, $subject, &$factory, $plan);
+        })*
+    };
 }

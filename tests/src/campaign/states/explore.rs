@@ -21,7 +21,7 @@ pub(super) struct Explorer<'a, T: Trial> {
     pub(super) shared: &'a Shared,
     pub(super) shape: &'a T::Shape,
     rng: SplitMix64,
-    /// Whether the sequence is one of many.
+    /// Whether the sequence is one of many; there may be more of those that are too many to try all.
     sampled: bool,
     /// Whether this is a crash in a recovery, and whether the power went before.
     pub(super) second: Option<bool>,
@@ -58,7 +58,7 @@ impl<'a, T: Trial> Explorer<'a, T> {
         for (moment, partial) in moments {
             let place = |failure: Failure| failure.at(format!("at call {}, {:?}", moment.call, moment.kind));
             if let What::Disk(disk) = &moment.what {
-                self.crash(disk, known, self.sampled).map_err(place)?;
+                self.crash(disk, known).map_err(place)?;
             }
             if let Some(partial) = partial {
                 self.partly(partial, known).map_err(place)?;
@@ -68,8 +68,8 @@ impl<'a, T: Trial> Explorer<'a, T> {
     }
 
     /// The process dies, or power is lost, when the disk is like this.
-    pub(super) fn crash(&mut self, disk: &SimDisk, known: &Known<T>, sampled: bool) -> Result<(), Failure> {
-        let sampled = sampled || self.sampled;
+    pub(super) fn crash(&mut self, disk: &SimDisk, known: &Known<T>) -> Result<(), Failure> {
+        let sampled = self.sampled;
         self.image(disk.fork(), Crash::Process, known, sampled)?;
         // Without anything pending that is all: less may be found after a loss of power.
         if disk.is_settled() {
@@ -88,12 +88,16 @@ impl<'a, T: Trial> Explorer<'a, T> {
             return Ok(());
         }
         let some = [Crash::LOSE_ALL, Crash::KEEP_ALL, Crash::ZEROS];
-        let drawn: Vec<Crash> =
-            (0..self.shared.plan.samples).map(|_| Crash::random(self.rng.draw())).collect();
+        let drawn: Vec<Crash> = (0..self.samples()).map(|_| Crash::random(self.rng.draw())).collect();
         for crash in some.into_iter().chain(drawn) {
             self.image(disk.after(crash), crash, known, true)?;
         }
         Ok(())
+    }
+
+    fn samples(&self) -> u64 {
+        let (short, long) = self.shared.plan.samples;
+        if self.sampled { long } else { short }
     }
 
     /// The process dies in the middle of a write.
@@ -104,7 +108,7 @@ impl<'a, T: Trial> Explorer<'a, T> {
         let bits: Vec<u64> = if each {
             (1..all - 1).collect()
         } else {
-            (0..self.shared.plan.samples).map(|_| self.rng.draw()).collect()
+            (0..self.samples()).map(|_| self.rng.draw()).collect()
         };
         for bits in bits {
             let how = format_args!("of the write arrived {bits:b}");
@@ -137,7 +141,8 @@ impl<'a, T: Trial> Explorer<'a, T> {
                         may not be found here";
             return Err(place(Failure::new(Kind::Wrong, what)));
         }
-        let first = self.second.is_none() && self.shared.expanded.put(mix(key, known.allowed(power)), ());
+        let again = !self.sampled || (key >> 32).is_multiple_of(self.shared.plan.second);
+        let first = again && self.second.is_none() && self.shared.expanded.put(mix(key, known.allowed(power)), ());
         if before.is_some() && !first {
             return Ok(());
         }

@@ -13,9 +13,12 @@ pub(super) struct Known<T: Trial> {
 }
 
 impl<T: Trial> Known<T> {
-    pub(super) fn new(history: History<T>) -> Self {
+    /// What this history says; `ids` are the numbers of its first states, and are completed.
+    pub(super) fn new(history: History<T>, ids: &mut Vec<u64>) -> Self {
         let id = |state: &Option<T::Model>| state.as_ref().map_or(0, |state| T::id(state).max(1));
-        let ids = history.states().iter().map(id).collect();
+        let more = history.states().iter().skip(ids.len()).map(id);
+        ids.extend(more);
+        let ids = ids.clone();
         let token = history.tokens().last().map_or(0, |token| mix(token.frame, token.check as u64));
         Self { history, ids, token }
     }

@@ -16,138 +16,120 @@ use std::sync::atomic::Ordering::Relaxed;
 /// All disks start from this number, whatever is sampled: what happened alike leaves the same bytes.
 const DISK: u64 = 5;
 
-/// Letters that make no sense where they stand: the sequence is the same without them.
-enum Sense {
-    Made,
-    None,
-}
-
 /// One sequence.
 pub(super) struct Player<'a, T: Trial> {
-    factory: Factory<'a>,
-    shared: &'a Shared,
-    scope: &'a Scope<T>,
-    path: Vec<usize>,
-    sampled: bool,
+    pub(super) factory: Factory<'a>,
+    pub(super) shared: &'a Shared,
+    pub(super) scope: &'a Scope<T>,
+    pub(super) path: Vec<usize>,
+    /// Whether it is one of many.
+    pub(super) sampled: bool,
 }
 
-impl<'a, T: Trial> Player<'a, T> {
-    pub(super) fn new(
-        factory: Factory<'a>,
-        shared: &'a Shared,
-        scope: &'a Scope<T>,
-        path: Vec<usize>,
-        sampled: bool,
-    ) -> Self {
-        Self { factory, shared, scope, path, sampled }
-    }
+/// A sequence under way.
+struct Run<'a, T: Trial> {
+    driver: Driver<T>,
+    disk: SimDisk,
+    explorer: Explorer<'a, T>,
+    /// Numbers of the states so far.
+    ids: Vec<u64>,
+}
 
+impl<T: Trial> Player<'_, T> {
     /// Explores all letters from this one on; of no letters at all, the opening.
     pub(super) fn run(&self, from: usize) {
         if let Err(failure) = self.explore(from) {
             let names: Vec<&str> = self.path.iter().map(|&at| self.scope.letters[at].name).collect();
-            let (log, scope, names) = (&self.shared.name, self.scope.name, names.join(","));
+            let (log, scope, names, seed) =
+                (&self.shared.name, self.scope.name, names.join(","), self.shared.seed);
             let place = format!(
                 "{log}, scope {scope:?}, sequence {names}\n(alone: crash-states --log {log} --scope {scope:?} \
-                 --sequence \"{names}\" --seed {})\n",
-                self.shared.seed
+                 --sequence {names:?} --seed {seed})\n"
             );
             self.shared.fail(failure.at(place));
         }
     }
 
     fn explore(&self, from: usize) -> Result<(), Failure> {
-        let disk = SimDisk::new(DISK);
-        let mut driver = Driver::<T>::new((self.factory)(disk.clone()), self.scope.shape);
-        for step in &self.scope.prelude {
-            played(driver.step(step), &disk)?;
-        }
-        // What is sampled is the same whichever thread does it, and in whichever sequence it stands.
+        // What is sampled is the same whichever thread does it, and in whichever order.
         let seed = self.path.iter().fold(self.shared.seed, |seed, at| SplitMix64::derive(seed, *at as u64));
-        let mut explorer = Explorer::<T>::new(
-            self.factory,
-            self.shared,
-            &self.scope.shape,
-            SplitMix64::new(seed),
-            self.sampled,
-        );
+        let rng = SplitMix64::new(seed);
+        let disk = SimDisk::new(DISK);
+        let mut run = Run {
+            driver: Driver::new((self.factory)(disk.clone()), self.scope.shape),
+            disk,
+            explorer: Explorer::new(self.factory, self.shared, &self.scope.shape, rng, self.sampled),
+            ids: Vec::new(),
+        };
+        for step in &self.scope.prelude {
+            run.step(step, false)?;
+        }
         let count = &self.shared.tally.part(self.sampled).sequences;
         if self.path.is_empty() {
-            self.step(&mut driver, &disk, &Step::Open(T::Start::default()), Some(&mut explorer))?;
+            run.step(&Step::Open(T::Start::default()), true)?;
             count.fetch_add(1, Relaxed);
         }
         for (turn, &at) in self.path.iter().enumerate() {
-            let mut explorer = (turn >= from).then_some(&mut explorer);
-            let looked = explorer.is_some();
-            let sense = self
-                .letter(&mut driver, &disk, turn, at, explorer.as_deref_mut())
-                .map_err(|failure| failure.at(format!("letter {turn}, {}", self.scope.letters[at].name)))?;
-            match sense {
-                Sense::Made => {
-                    count.fetch_add(u64::from(looked), Relaxed);
-                }
-                Sense::None if !self.sampled => return Ok(()),
-                Sense::None => {}
+            let made = self.letter(&mut run, turn, at, turn >= from);
+            let made =
+                made.map_err(|failure| failure.at(format!("letter {turn}, {}", self.scope.letters[at].name)));
+            if made? {
+                count.fetch_add(u64::from(turn >= from), Relaxed);
+            } else if !self.sampled {
+                return Ok(()); // the same as without it
             }
         }
         Ok(())
     }
 
-    fn letter(
-        &self,
-        driver: &mut Driver<T>,
-        disk: &SimDisk,
-        turn: usize,
-        at: usize,
-        mut explorer: Option<&mut Explorer<'_, T>>,
-    ) -> Result<Sense, Failure> {
+    /// Plays a letter. False if it makes no sense where it stands.
+    fn letter(&self, run: &mut Run<'_, T>, turn: usize, at: usize, look: bool) -> Result<bool, Failure> {
         let step = match &self.scope.letters[at].does {
-            Does::Step(Step::Close) if driver.handle().is_none() => return Ok(Sense::None),
+            Does::Step(Step::Close) if run.driver.handle().is_none() => return Ok(false),
             Does::Step(step) => step.clone(),
             Does::Op(make) => {
-                if driver.handle().is_none() {
-                    let open = Step::Open(T::Start::default());
-                    // The opening of a log that was never there is the empty sequence.
-                    let known = turn == 0;
-                    self.step(driver, disk, &open, explorer.as_deref_mut().filter(|_| !known))?;
+                if run.driver.handle().is_none() {
+                    // The opening of what the prelude left is the sequence without letters.
+                    run.step(&Step::Open(T::Start::default()), look && turn > 0)?;
                 }
-                let Some(model) = driver.history.now() else {
+                let Some(model) = run.driver.history.now() else {
                     return Err(Failure::new(Kind::Wrong, "there is no log to do it to"));
                 };
                 Step::Do(make(model, turn as u64 + 1))
             }
         };
-        self.step(driver, disk, &step, explorer)?;
-        Ok(Sense::Made)
-    }
-
-    /// Takes a step; what is explored is each call of it, and what it is after it returned.
-    fn step(
-        &self,
-        driver: &mut Driver<T>,
-        disk: &SimDisk,
-        step: &StepOf<T>,
-        explorer: Option<&mut Explorer<'_, T>>,
-    ) -> Result<(), Failure> {
-        let Some(explorer) = explorer else { return played(driver.step(step), disk) };
-        let promised = driver.history.promised();
-        disk.record();
-        let outcome = driver.step(step);
-        let moments = disk.take_moments();
-        played(outcome, disk)?;
-        let place = |failure: Failure| failure.at(format!("{step:?}"));
-        let during = Known::new(driver.history.as_promised(promised));
-        explorer.moments(&moments, &during).map_err(place)?;
-        let after = Known::new(driver.history.clone());
-        explorer.crash(&disk.fork(), &after, false).map_err(|failure| place(failure.at("right after it")))
+        run.step(&step, look).map(|()| true)
     }
 }
 
-fn played(outcome: Result<Flow, String>, disk: &SimDisk) -> Result<(), Failure> {
-    let what = match outcome {
-        Ok(Flow::Done) => return Ok(()),
-        Ok(Flow::Failed(error)) => format!("failed with {error:?}"),
-        Err(what) => what,
-    };
-    Err(Failure::new(Kind::Wrong, format!("without a crash: {what}\n{}", disk.trace())))
+impl<T: Trial> Run<'_, T> {
+    /// Takes a step. To look at it is to crash at each of its calls, and after it returned.
+    fn step(&mut self, step: &StepOf<T>, look: bool) -> Result<(), Failure> {
+        let promised = self.driver.history.promised();
+        if look {
+            self.disk.record();
+        }
+        let outcome = self.driver.step(step);
+        let moments = self.disk.take_moments();
+        match outcome {
+            Ok(Flow::Done) => {}
+            Ok(Flow::Failed(error)) => return Err(self.wrong(format!("it failed with {error:?}"))),
+            Err(what) => return Err(self.wrong(what)),
+        }
+        if !look {
+            return Ok(());
+        }
+        let history = &self.driver.history;
+        let during = Known::new(history.as_promised(promised), &mut self.ids);
+        let after = Known::new(history.clone(), &mut self.ids);
+        let outcome = self.explorer.moments(&moments, &during).and_then(|()| {
+            let outcome = self.explorer.crash(&self.disk.fork(), &after);
+            outcome.map_err(|failure| failure.at("right after it"))
+        });
+        outcome.map_err(|failure| failure.at(format!("{step:?}")))
+    }
+
+    fn wrong(&self, what: String) -> Failure {
+        Failure::new(Kind::Wrong, format!("without a crash: {what}\n{}", self.disk.trace()))
+    }
 }

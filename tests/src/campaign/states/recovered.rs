@@ -50,7 +50,7 @@ impl<T: Trial> Explorer<'_, T> {
         self.second = Some(power);
         let outcome = self
             .moments(&moments, known)
-            .and_then(|()| self.crash(&opened, &reported, false).map_err(|failure| failure.at("right after it")))
+            .and_then(|()| self.crash(&opened, &reported).map_err(|failure| failure.at("right after it")))
             .map_err(|failure| failure.at("then in recovery"));
         self.second = None;
         outcome.map(|()| id as u32)

@@ -16,7 +16,7 @@ const ENOUGH: u64 = 20;
 pub struct Shared {
     /// The log.
     pub name: String,
-    /// What is to be done.
+    /// What is to be done; it may be more from one round to the next.
     pub plan: Plan,
     /// Where what is sampled comes from.
     pub seed: u64,
@@ -91,7 +91,8 @@ impl Shared {
 
     /// Number of the next long sequence.
     pub(super) fn next_long(&self) -> Option<u64> {
-        let more = self.tally.row().states() < self.plan.states && !self.given_up();
-        more.then(|| self.long.fetch_add(1, Relaxed))
+        let row = self.tally.row();
+        let more = row.states() < self.plan.states || row.explored.0 + row.explored.1 < self.plan.images;
+        (more && !self.given_up()).then(|| self.long.fetch_add(1, Relaxed))
     }
 }

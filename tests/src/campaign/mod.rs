@@ -40,6 +40,7 @@ pub mod matrix;
 pub mod raft;
 pub mod random;
 pub mod snapshot;
+pub mod states;
 pub mod step;
 pub mod sweep;
 pub mod trial;

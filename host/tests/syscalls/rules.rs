@@ -252,6 +252,9 @@ fn what_others_made_is_synced_before_it_is_told() {
             _ => {}
         }
     }
+    for above in ["logs", "new", "deep"] {
+        assert!(synced["made"].contains(&above), "{above} was not synced: {:?}", synced["made"]);
+    }
     assert_eq!(synced["opened"], ["files"]);
     assert_eq!(synced["opened again"], [""; 0], "once is enough");
     assert_eq!(synced["read"], ["cells"]);

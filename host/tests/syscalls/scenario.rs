@@ -171,13 +171,16 @@ fn appends(runtime: &Runtime, directory: &Arc<Directory>) {
     log.close().unwrap();
 }
 
-/// What others have made, looked at for the first time: each time by somebody who has not seen it yet.
+/// A directory that is made with its parent; then what others have made, looked at for the first time: each time by
+/// somebody who has not seen it yet.
 fn others(directory: &Directory) {
     let another = || Directory::open(directory.path()).unwrap();
     let (opens, reads, loses) = (another(), another(), another());
     directory.create("file").unwrap();
     swapped(directory.swap_cell("cell", None, Some(b"value")));
     mark("begin");
+    drop(Directory::open(directory.path().join("new/deep")).unwrap());
+    mark("made");
     opens.open("file").unwrap();
     mark("opened");
     opens.open("file").unwrap();

@@ -151,7 +151,7 @@ fn randomness_without_end_is_refused() {
                 (import "wasi:random/random@0.2.0" (instance $random
                     (export "get-random-bytes" (func (param "len" u64) (result (list u8))))))
                 (core module $memory
-                    (memory (export "memory") 1)
+                    (memory (export "memory") 4)
                     (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024)))
                 (core instance $memory (instantiate $memory))
                 (core func $bytes (canon lower (func $random "get-random-bytes")

@@ -23,9 +23,10 @@ pub(crate) struct Wanted {
 }
 
 impl Wanted {
-    /// Events at which something had just been promised.
-    pub(crate) fn promises(&self) -> impl Iterator<Item = usize> {
-        self.logs.values().chain(self.exports.values()).flat_map(Timeline::promises)
+    /// Events at which something had just been promised, for each log and export.
+    pub(crate) fn promises(&self) -> Vec<Vec<usize>> {
+        let all = self.logs.values().chain(self.exports.values());
+        all.map(|timeline| timeline.promises().collect()).collect()
     }
 
     /// Checks the file system at `root` if `cut` events reached the disk, or some of them.

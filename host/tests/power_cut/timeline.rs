@@ -37,7 +37,7 @@ impl Timeline {
 
     /// Events at which a state had just been promised.
     pub(crate) fn promises(&self) -> impl Iterator<Item = usize> {
-        self.moments.iter().filter_map(|moment| moment.safe)
+        self.moments.iter().skip(1).filter_map(|moment| moment.safe)
     }
 
     /// What the log may hold if so many events reached the disk, or some of them: the oldest state first, which is the

@@ -13,6 +13,8 @@ use std::{collections::BTreeSet, fs, process::Command, time::Duration};
 const LOG: &str = "events";
 /// Lines that one round feeds at most; the killed process then waits for more.
 const LINES: u64 = 6_000;
+/// Events that the log holds at most, or a little more.
+const MANY: usize = 30_000;
 
 /// The event of an id; its length is all but regular.
 fn event(id: u64) -> String {
@@ -73,10 +75,17 @@ fn events_that_were_acknowledged_survive_kill_9_and_retries_double_nothing() {
     for round in 1..=tally.rounds {
         let delay = Duration::from_micros(random.within(0..80_000));
         let early = When::early(&mut random, || drop(place.ok(&["event", "info", LOG])));
-        match random.within(0..12) {
+        // Everything is read after every kill: the older half goes when it gets too much.
+        let full = there.len() > MANY;
+        match if full { 0 } else { random.within(0..12) } {
             0 | 1 if !there.is_empty() => {
-                let first = random.within(0..next);
-                let last = first + random.within(0..next / 4 + 1);
+                let (first, last) = match there.iter().nth(there.len() / 2) {
+                    Some(middle) if full => (0, *middle),
+                    _ => {
+                        let first = random.within(0..next);
+                        (first, first + random.within(0..next / 4 + 1))
+                    }
+                };
                 let delete = ["event", "delete-range", LOG, &first.to_string(), &last.to_string()];
                 let killed = killed::kill(&place, &delete, std::iter::empty(), round, early);
                 tally.killed(&killed);

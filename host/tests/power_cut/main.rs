@@ -119,8 +119,14 @@ struct Counts {
     distinct: HashSet<u64>,
 }
 
-/// Makes images of a run and checks each.
-fn check(place: &Place, run: &Run, count: u64, seed: u64, counts: &mut Counts) -> Result<(), String> {
+/// Makes images of a run and checks each; one that fails is kept.
+fn check(
+    place: &Place,
+    run: &Run,
+    (count, seed): (u64, u64),
+    kept: &Path,
+    counts: &mut Counts,
+) -> Result<(), String> {
     let (slot, mut random) = (Slot::new(place), Random(seed));
     let mut images = Images::new(run.before.clone(), &run.events);
     for cut in cuts(run, count, &mut random) {
@@ -138,8 +144,7 @@ fn check(place: &Place, run: &Run, count: u64, seed: u64, counts: &mut Counts) -
             checked
         });
         if let Err(what) = checked {
-            let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join("power-cut.img");
-            let _ = fs::write(&kept, &image);
+            let _ = fs::write(kept, &image);
             return Err(format!(
                 "cut behind event {cut} of {}, {part:?} of {} that were not flushed: {what}; image {}",
                 run.events.len(),
@@ -174,6 +179,7 @@ fn possible(place: &Place, seed: u64, turns: u64) -> Option<Run> {
 #[test]
 fn whatever_was_promised_survives_a_cut_of_the_power() {
     let (images, mut seed) = (number("ANNALS_POWER_IMAGES", 40), number("ANNALS_SEED", 20_251_120));
+    let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join("power-cut.img");
     let (mut counts, start) = (Counts::default(), Instant::now());
     while counts.images < images {
         let place = Place::new();
@@ -184,7 +190,7 @@ fn whatever_was_promised_survives_a_cut_of_the_power() {
         let promises: usize = run.wanted.promises().iter().map(Vec::len).sum();
         say(&format!("{} events, {flushes} flushes, {promises} promises", run.events.len()));
         assert!(flushes > promises / 2, "flushes do not arrive at the disk");
-        if let Err(what) = check(&place, &run, count, seed, &mut counts) {
+        if let Err(what) = check(&place, &run, (count, seed), &kept, &mut counts) {
             panic!("power cut, ANNALS_SEED={seed}: {what}");
         }
         seed += 1;
@@ -208,7 +214,8 @@ fn a_disk_that_lies_about_flushes_is_noticed() {
     for (_, flush) in flushes.enumerate().filter(|(number, _)| number % 10 > 0) {
         *flush = Event::Write(0, Box::default());
     }
-    let checked = check(&place, &run, 30, seed, &mut Counts::default());
+    let checked =
+        check(&place, &run, (30, seed), &place.directory("kept").join("image"), &mut Counts::default());
     let what = checked.expect_err("nobody noticed that the disk lied");
     say(&format!("noticed: {what}"));
 }

@@ -9,11 +9,14 @@ pub(super) struct History<T: Trial> {
     handed: usize,
     durable: usize,
     tokens: Vec<Token>,
+    /// Numbers of the states that they cover.
+    covers: Vec<usize>,
 }
 
 impl<T: Trial> Clone for History<T> {
     fn clone(&self) -> Self {
-        Self { states: self.states.clone(), tokens: self.tokens.clone(), ..*self }
+        let (tokens, covers) = (self.tokens.clone(), self.covers.clone());
+        Self { states: self.states.clone(), tokens, covers, ..*self }
     }
 }
 
@@ -22,13 +25,14 @@ impl<T: Trial> Clone for History<T> {
 pub(super) struct Promised {
     handed: usize,
     durable: usize,
-    token: Option<Token>,
+    /// The newest token, and the state that it covers.
+    token: Option<(Token, usize)>,
 }
 
 impl<T: Trial> History<T> {
     /// A log that was seen in this state: that is a promise.
     pub(super) fn new(state: Option<T::Model>) -> Self {
-        Self { states: vec![state], handed: 0, durable: 0, tokens: Vec::new() }
+        Self { states: vec![state], handed: 0, durable: 0, tokens: Vec::new(), covers: Vec::new() }
     }
 
     /// The state after the last operation that was issued.
@@ -62,14 +66,22 @@ impl<T: Trial> History<T> {
         self.handed = self.handed.max(state);
     }
 
-    /// A token that was returned.
-    pub(super) fn promise(&mut self, token: Token) {
+    /// A token that was returned, and the number of the state that it covers.
+    pub(super) fn promise(&mut self, token: Token, covers: usize) {
         self.tokens.push(token);
+        self.covers.push(covers);
+    }
+
+    /// The newest token of those that `counts` accepts by number and value, and the number of the state that it covers.
+    pub(super) fn newest_token(&self, counts: impl Fn(usize, &Token) -> bool) -> Option<(Token, usize)> {
+        let mut all = self.tokens.iter().zip(&self.covers).enumerate();
+        all.rfind(|(number, (token, _))| counts(*number, token)).map(|(_, (token, covers))| (*token, *covers))
     }
 
     /// The log may be gone: tokens prove nothing any more.
     pub(super) fn forget_tokens(&mut self) {
         self.tokens.clear();
+        self.covers.clear();
     }
 
     /// Tokens that the log's history contains.
@@ -79,7 +91,8 @@ impl<T: Trial> History<T> {
 
     /// The log was opened again and is in this state.
     pub(super) fn restart(&mut self, state: Option<T::Model>) {
-        *self = Self { tokens: std::mem::take(&mut self.tokens), ..Self::new(state) };
+        let (tokens, known) = (std::mem::take(&mut self.tokens), self.covers.len());
+        *self = Self { tokens, covers: vec![0; known], ..Self::new(state) };
     }
 
     /// Lowest number of a state that may be found; `power` says whether power was lost.
@@ -89,13 +102,15 @@ impl<T: Trial> History<T> {
 
     /// What is promised now.
     pub(super) fn promised(&self) -> Promised {
-        Promised { handed: self.handed, durable: self.durable, token: self.tokens.last().copied() }
+        let token = self.tokens.iter().copied().zip(self.covers.iter().copied()).next_back();
+        Promised { handed: self.handed, durable: self.durable, token }
     }
 
     /// These states, but no more than that was promised.
     pub(super) fn as_promised(&self, promised: Promised) -> Self {
         let Promised { handed, durable, token } = promised;
-        Self { states: self.states.clone(), handed, durable, tokens: token.into_iter().collect() }
+        let (tokens, covers) = token.into_iter().unzip();
+        Self { states: self.states.clone(), handed, durable, tokens, covers }
     }
 
     /// Number of a state that a crash may leave and that is this.

@@ -2,6 +2,7 @@
 
 use super::body::Body;
 use super::content::Hash;
+use super::lie::Lying;
 use super::moments::Moments;
 use super::plan::{Call, CrashPlan, Fault, Point};
 use crate::rng::SplitMix64;
@@ -55,6 +56,8 @@ pub(super) struct Kept {
     pub(super) body: Arc<Body>,
     pub(super) handles: usize,
     pub(super) named: bool,
+    /// Whether writing back failed in the background, and no sync has said so yet.
+    pub(super) late: bool,
 }
 
 impl Kept {
@@ -108,6 +111,9 @@ pub(super) struct Disk {
     /// At a call somebody else has changed the disk to this.
     pub(super) change: Option<(u64, Arc<Disk>)>,
     pub(super) faults: Vec<Fault>,
+    pub(super) lying: Lying,
+    /// All calls since recording began.
+    pub(super) recorded: Option<Vec<(Call, Arc<str>)>>,
     /// What the disk was before its calls, if that is recorded.
     pub(super) moments: Option<Moments>,
     pub(super) counters: Counters,
@@ -139,6 +145,8 @@ impl Disk {
             crash: None,
             change: None,
             faults: Vec::new(),
+            lying: Lying::default(),
+            recorded: None,
             moments: None,
             counters: Counters::default(),
             trace: VecDeque::new(),
@@ -169,6 +177,8 @@ impl Disk {
             self.catch_up(&later);
         }
         self.counters.calls[call as usize] += 1;
+        self.recorded.iter_mut().for_each(|calls| calls.push((call, name.clone())));
+        self.consider_lying();
         self.note_moment(call);
         let step = self.decide(call, name);
         if self.trace.len() == TRACE {
@@ -245,7 +255,9 @@ impl Disk {
             return Step::Fail { point: plan.point, error: crashed(), crash: true };
         }
         let hit = self.faults.iter_mut().position(|fault| {
-            let meant = fault.kind.is_none_or(|kind| kind == call) && name.starts_with(&fault.prefix);
+            let meant = fault.kind.is_none_or(|kind| kind == call)
+                && fault.from <= self.number
+                && name.starts_with(&fault.prefix);
             let now = meant && fault.skip == 0;
             fault.skip -= u64::from(meant && fault.skip > 0);
             now

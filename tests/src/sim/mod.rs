@@ -18,9 +18,11 @@ mod disk;
 mod file;
 mod host;
 mod interleave;
+mod lie;
 mod left;
 mod moments;
 mod plan;
+mod record;
 #[cfg(test)]
 mod tests;
 
@@ -29,6 +31,7 @@ pub use body::SizeKept;
 pub use content::{PAGE, SECTOR};
 pub use disk::Counters;
 pub use file::{SimFile, SimPending};
+pub use lie::{Lie, Wrong};
 pub use moments::{Moment, Partial, What};
 pub use plan::{Call, Crash, CrashPlan, Fault, Point, Survivors};
 
@@ -303,6 +306,7 @@ impl SimDisk {
             names.filter(|name| name.starts_with(prefix) && after.is_none_or(|after| name.as_str() > after));
         let mut names: Vec<String> = names.take(max as usize).collect();
         disk.twist_names(&mut names);
+        disk.bend_names(prefix, max, &mut names);
         Ok(names)
     }
 
@@ -321,6 +325,7 @@ impl SimDisk {
             names.filter(|name| name.starts_with(prefix) && after.is_none_or(|after| name.as_str() > after));
         let mut names: Vec<String> = names.take(max as usize).cloned().collect();
         disk.twist_names(&mut names);
+        disk.bend_names(prefix, max, &mut names);
         Ok(names)
     }
 
@@ -332,6 +337,7 @@ impl SimDisk {
         let mut cell = disk.cells.get(&*name).cloned();
         if let Some(cell) = &mut cell {
             disk.twist_bytes(&mut cell.value);
+            disk.bend_cell(&mut cell.value);
             cell.version = disk.twist(cell.version);
         }
         step.result(Ok(cell))

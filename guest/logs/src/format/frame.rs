@@ -214,7 +214,8 @@ impl FrameHeader {
         let ids: Vec<u64> =
             payload.get(start..end)?.as_chunks::<8>().0.iter().map(|b| u64::from_le_bytes(*b)).collect();
         let ascend = ids.is_sorted_by(|a, b| a < b);
-        let good = ids.first() == Some(&self.first) && ids.last().map(|id| id + 1) == Some(self.end);
+        let good =
+            ids.first() == Some(&self.first) && ids.last().and_then(|id| id.checked_add(1)) == Some(self.end);
         (self.listed && ascend && good).then_some(ids)
     }
 
@@ -539,6 +540,15 @@ mod tests {
         ] {
             assert_ne!(base, changed);
         }
+    }
+
+    #[test]
+    fn no_frame_lists_the_highest_number_which_nothing_is_behind() {
+        // Found by fuzzing: the position behind it overflowed.
+        let header = FrameHeader { listed: true, first: 7, end: u64::MAX, ..fields(Kind::Put, 2) };
+        let payload = |last: u64| [[0; 8], 7u64.to_le_bytes(), last.to_le_bytes()].concat();
+        assert_eq!(header.listed(&payload(u64::MAX - 1)), Some(alloc::vec![7, u64::MAX - 1]));
+        assert_eq!(header.listed(&payload(u64::MAX)), None);
     }
 
     #[test]

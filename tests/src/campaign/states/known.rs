@@ -26,7 +26,7 @@ impl<T: Trial> Known<T> {
     /// Only this, which is one of its states: it was reported.
     pub(super) fn reported(&self, found: Option<T::Model>, id: u64) -> Self {
         let mut history = History::new(found);
-        self.history.tokens().last().into_iter().for_each(|token| history.promise(*token));
+        self.history.tokens().last().into_iter().for_each(|token| history.promise(*token, 0));
         Self { history, ids: vec![id], token: self.token }
     }
 

@@ -25,7 +25,7 @@ fn notices_a_lie<T: Trial>() {
     let shared = Shared::new("lied to", Plan::exhaust(1), 1);
     work::<T>(&lying, &shared);
     let row = shared.tally.row();
-    assert!(row.lost > 0, "nobody noticed: {row}");
+    assert!(row.failures() > 0 && shared.failure().is_some(), "nobody noticed: {row}");
 }
 
 #[test]

@@ -70,9 +70,8 @@ impl Trial for ChangeLog {
 
     fn id(model: &State) -> u64 {
         let outstanding = model.log.outstanding();
-        let one = |(key, change): (_, &std::rc::Rc<Change>)| {
-            id_of((key, &change.payload, change.cleanup_after_ms))
-        };
+        let one =
+            |(key, change): (_, &std::rc::Rc<Change>)| id_of((key, &change.payload, change.cleanup_after_ms));
         id_of(outstanding.into_iter().map(one).collect::<Vec<u64>>())
     }
 
@@ -133,7 +132,8 @@ impl Trial for ChangeLog {
             Mode::OpenOrCreate | Mode::Create => {
                 let shape = opening.shape.copied().unwrap_or(Self::USUAL);
                 subject.disk().set_now_ms(opening.start.now);
-                let options = Options { mode: opening.mode, ..shape.options(opening.start.name, opening.expect) };
+                let options =
+                    Options { mode: opening.mode, ..shape.options(opening.start.name, opening.expect) };
                 Handle::joined(subject, shape, opening.start.name, &options)
             }
         }

@@ -27,7 +27,9 @@ struct Page {
 }
 
 impl Page {
-    const ZEROS: Page = Page { bytes: [0; PAGE as usize], hash: OnceLock::new() };
+    fn zeros() -> Page {
+        Page { bytes: [0; PAGE as usize], hash: OnceLock::new() }
+    }
 
     fn bytes_mut(page: &mut Arc<Page>) -> &mut [u8] {
         let page = Arc::make_mut(page);
@@ -75,7 +77,7 @@ impl Pages {
             let (page, start, len) = piece(at, bytes.len() - done);
             let part = &bytes[done..done + len];
             if self.map.contains_key(&page) || part.iter().any(|&byte| byte != 0) {
-                let kept = self.map.entry(page).or_insert_with(|| Arc::new(Page::ZEROS));
+                let kept = self.map.entry(page).or_insert_with(|| Arc::new(Page::zeros()));
                 Page::bytes_mut(kept)[start..start + len].copy_from_slice(part);
             }
             done += len;

@@ -12,8 +12,9 @@ impl Disk {
         let mut new = Disk::new(0);
         new.names = self.names.clone();
         let kept = self.names.values().filter_map(|id| Some((*id, self.files.get(id)?)));
-        new.files =
-            kept.map(|(id, kept)| (id, Kept { body: kept.body.clone(), named: true, ..Kept::default() })).collect();
+        new.files = kept
+            .map(|(id, kept)| (id, Kept { body: kept.body.clone(), named: true, ..Kept::default() }))
+            .collect();
         new.cells = self.cells.clone();
         new.next = self.next;
         new.next_version = self.next_version;

@@ -28,12 +28,8 @@ fn letters() -> Vec<Letter<ChangeLog>> {
 
 /// All of them.
 pub(super) fn scopes() -> Vec<Scope<ChangeLog>> {
-    let scope = |name, prelude| Scope {
-        name,
-        shape: Shape { heartbeat_ms: 30_000 },
-        prelude,
-        letters: letters(),
-    };
+    let scope =
+        |name, prelude| Scope { name, shape: Shape { heartbeat_ms: 30_000 }, prelude, letters: letters() };
     let open = || Step::Open(Start::default());
     let dead = vec![
         open(),

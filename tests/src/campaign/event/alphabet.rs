@@ -34,8 +34,11 @@ fn letters() -> Vec<Letter<EventLog>> {
 
 /// All of them.
 pub(super) fn scopes() -> Vec<Scope<EventLog>> {
-    let scope = |name, policy, handles, prelude| {
-        Scope { name, shape: Shape { policy, handles }, prelude, letters: letters() }
+    let scope = |name, policy, handles, prelude| Scope {
+        name,
+        shape: Shape { policy, handles },
+        prelude,
+        letters: letters(),
     };
     let filler = |id, len| Step::Do(Op::Batch(id, vec![item(1000 + id, len)]));
     let full = || vec![Step::Open(()), filler(0, 64_300), filler(1, 100), Step::Do(Op::Sync)];

@@ -10,7 +10,9 @@ fn letters() -> Vec<Letter<Journal>> {
         Letter::op("append", |_, turn| Op::Append(item(turn, 20))),
         Letter::op("batch", |_, turn| Op::Batch(vec![item(turn << 8, 15), item(turn << 8 | 1, 600)])),
         Letter::op("large", |_, turn| Op::Batch(vec![item(turn, 1500)])),
-        Letter::op("rewind", |model: &Model, _| Op::Rewind(model.size().saturating_sub(1).max(model.boundary()))),
+        Letter::op("rewind", |model: &Model, _| {
+            Op::Rewind(model.size().saturating_sub(1).max(model.boundary()))
+        }),
         Letter::op("prune", |model: &Model, _| Op::Prune(model.boundary() + 2)),
         Letter::op("sync", |_, _| Op::SyncData),
         Letter::op("begin-sync", |_, _| Op::BeginSync),

@@ -15,15 +15,26 @@ fn entries(turn: u64, first: u64, lens: &[usize]) -> Vec<Entry> {
 
 fn letters() -> Vec<Letter<Raft>> {
     let mut letters = vec![
-        Letter::op("persist", |model: &Model, turn| Op::Persist(entries(turn, model.last_index() + 1, &[20]))),
-        Letter::op("large", |model: &Model, turn| Op::Persist(entries(turn, model.last_index() + 1, &[10, 1450]))),
-        Letter::op("overwrite", |model: &Model, turn| Op::Persist(entries(turn, model.bounds().start, &[25]))),
+        Letter::op("persist", |model: &Model, turn| {
+            Op::Persist(entries(turn, model.last_index() + 1, &[20]))
+        }),
+        Letter::op("large", |model: &Model, turn| {
+            Op::Persist(entries(turn, model.last_index() + 1, &[10, 1450]))
+        }),
+        Letter::op("overwrite", |model: &Model, turn| {
+            Op::Persist(entries(turn, model.bounds().start, &[25]))
+        }),
         Letter::op("replace", |model: &Model, turn| {
             let bounds = model.bounds();
-            Op::Replace(bounds.end.saturating_sub(1).max(bounds.start), entries(turn, bounds.end.saturating_sub(1).max(bounds.start), &[5, 600]))
+            Op::Replace(
+                bounds.end.saturating_sub(1).max(bounds.start),
+                entries(turn, bounds.end.saturating_sub(1).max(bounds.start), &[5, 600]),
+            )
         }),
         Letter::op("truncate", |model: &Model, _| Op::Truncate(model.last_index())),
-        Letter::op("purge", |model: &Model, turn| Op::Purge(LogId { term: turn, index: model.bounds().start })),
+        Letter::op("purge", |model: &Model, turn| {
+            Op::Purge(LogId { term: turn, index: model.bounds().start })
+        }),
         Letter::op("hard-state", |_, turn| {
             Op::HardState(HardState { term: turn, vote: Some(turn), extra: vec![turn as u8; 12] })
         }),
@@ -38,8 +49,11 @@ fn letters() -> Vec<Letter<Raft>> {
 
 /// All of them.
 pub(super) fn scopes() -> Vec<Scope<Raft>> {
-    let scope = |name, gaps, synced, prelude| {
-        Scope { name, shape: Shape { gaps, synced }, prelude, letters: letters() }
+    let scope = |name, gaps, synced, prelude| Scope {
+        name,
+        shape: Shape { gaps, synced },
+        prelude,
+        letters: letters(),
     };
     let filler = |first, len| Step::Do(Op::Persist(entries(99, first, &[len])));
     let full = vec![Step::Open(()), filler(1, 64_300), filler(2, 100), Step::Do(Op::Sync)];

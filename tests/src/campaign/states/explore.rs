@@ -142,7 +142,8 @@ impl<'a, T: Trial> Explorer<'a, T> {
             return Err(place(Failure::new(Kind::Wrong, what)));
         }
         let again = !self.sampled || (key >> 32).is_multiple_of(self.shared.plan.second);
-        let first = again && self.second.is_none() && self.shared.expanded.put(mix(key, known.allowed(power)), ());
+        let first =
+            again && self.second.is_none() && self.shared.expanded.put(mix(key, known.allowed(power)), ());
         if before.is_some() && !first {
             return Ok(());
         }

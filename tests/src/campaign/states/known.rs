@@ -9,6 +9,8 @@ pub(super) struct Known<T: Trial> {
     pub(super) history: History<T>,
     /// A number that tells each state of the history from others.
     ids: Vec<u64>,
+    /// Numbers of states from before that.
+    older: Vec<u64>,
     token: u64,
 }
 
@@ -20,14 +22,21 @@ impl<T: Trial> Known<T> {
         ids.extend(more);
         let ids = ids.clone();
         let token = history.tokens().last().map_or(0, |token| mix(token.frame, token.check as u64));
-        Self { history, ids, token }
+        Self { history, ids, older: Vec::new(), token }
     }
 
     /// Only this, which is one of its states: it was reported.
     pub(super) fn reported(&self, found: Option<T::Model>, id: u64) -> Self {
         let mut history = History::new(found);
         self.history.tokens().last().into_iter().for_each(|token| history.promise(*token, 0));
-        Self { history, ids: vec![id], token: self.token }
+        let older = self.older.iter().chain(&self.ids).copied().take_while(|other| *other != id).collect();
+        Self { history, ids: vec![id], older, token: self.token }
+    }
+
+    /// Whether this is a state from before what was acknowledged or reported.
+    pub(super) fn is_older(&self, power: bool, found: Option<&T::Model>) -> bool {
+        let id = found.map_or(0, |found| T::id(found).max(1));
+        self.history.is_older(power, found) || self.older.contains(&id)
     }
 
     /// A number for what was acknowledged.

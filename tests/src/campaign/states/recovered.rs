@@ -28,7 +28,7 @@ impl<T: Trial> Explorer<'_, T> {
         let found = handle.as_ref().map(|handle| T::contents(self.shape, handle)).transpose();
         let found = found.map_err(|what| traced(Kind::Wrong, what))?;
         let Some(id) = known.id(power, found.as_ref()) else {
-            let older = known.history.is_older(power, found.as_ref());
+            let older = known.is_older(power, found.as_ref());
             let kind = if older { Kind::Lost } else { Kind::Wrong };
             let what = known.history.check(power, found.as_ref()).err().unwrap_or_default();
             return Err(traced(kind, what));
@@ -63,9 +63,7 @@ impl<T: Trial> Explorer<'_, T> {
         let mut left = disk.hash();
         for (what, close) in [("opened again", false), ("closed", true), ("closed again", true)] {
             let subject = (self.factory)(disk.clone());
-            let failure = |kind, why: String| {
-                Failure::new(kind, format!("{what}: {why}\n{}", disk.trace()))
-            };
+            let failure = |kind, why: String| Failure::new(kind, format!("{what}: {why}\n{}", disk.trace()));
             let handle = open::<T>(&*subject, expect).map_err(|why| failure(Kind::Unopenable, why))?;
             let found = handle.as_ref().map(|handle| T::contents(self.shape, handle)).transpose();
             let found = found.map_err(|why| failure(Kind::Wrong, why))?;
@@ -100,7 +98,8 @@ impl<T: Trial> Explorer<'_, T> {
                 return Err(Failure::new(Kind::Wrong, format!("{what}\n{}", disk.trace())));
             }
             if disk.hash() != untouched.hash() {
-                let what = format!("refused with {answer:?}, but that changed something: {mode:?}, {expect:?}");
+                let what =
+                    format!("refused with {answer:?}, but that changed something: {mode:?}, {expect:?}");
                 return Err(Failure::new(Kind::Wrong, format!("{what}\n{}", disk.trace())));
             }
         }

@@ -23,7 +23,7 @@ pub(super) enum Flow {
 pub(super) enum Doubt {
     /// Bytes may be damaged, in truth or in what is read.
     Damage,
-    /// The clock is not that of the model.
+    /// The clock is not that of the model, or locks are taken that the model does not know of.
     Clock,
 }
 

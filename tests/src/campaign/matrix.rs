@@ -51,12 +51,14 @@ pub struct Extent<'a> {
     pub kind: Option<&'a str>,
     /// Only scenarios with this in their name.
     pub scenario: Option<&'a str>,
+    /// Only the scenario of this number, from 0; others are left out altogether.
+    pub column: Option<usize>,
 }
 
 impl Extent<'_> {
     /// Everything.
     pub fn all(seed: u64) -> Self {
-        Self { seed, stride: 1, kind: None, scenario: None }
+        Self { seed, stride: 1, kind: None, scenario: None, column: None }
     }
 
     fn wants(part: Option<&str>, name: &str) -> bool {
@@ -78,8 +80,11 @@ fn run<T: Trial>(
     let names = scenarios.iter().map(|scenario| scenario.script.name.to_string()).collect();
     let calls = scenarios.iter().map(|scenario| scenario.calls.len() as u64).collect();
     let mut section = Section::new(log, names, calls);
-    let mut turn = extent.seed;
     for (column, scenario) in scenarios.iter().enumerate() {
+        if extent.column.is_some_and(|only| only != column) {
+            continue;
+        }
+        let mut turn = extent.seed.wrapping_add(column as u64 * 7919);
         for (row, kind) in KINDS.iter().enumerate() {
             let wanted = Extent::wants(extent.kind, kind.name) && Extent::wants(extent.scenario, scenario.script.name);
             if wanted {
@@ -90,7 +95,7 @@ fn run<T: Trial>(
                     if !kind.meets(*call) {
                         continue;
                     }
-                    turn += 1;
+                    turn = turn.wrapping_add(1);
                     let tally = section.cell(row, column, sticky);
                     if !wanted || !turn.is_multiple_of(extent.stride) {
                         tally.skipped += 1;
@@ -147,7 +152,7 @@ const fn log<T: Trial>(name: &'static str) -> Log {
 }
 
 fn scenarios<T: Trial>() -> Vec<String> {
-    T::scripts().iter().map(|script| script.name.to_string()).collect()
+    scenario::scripts::<T>().iter().map(|script| script.name.to_string()).collect()
 }
 
 impl Log {

@@ -29,7 +29,7 @@ pub enum Wrong {
     DoubleNames,
     /// Names that are not there, or were not asked for.
     ForeignNames,
-    /// One name is left out.
+    /// The name of one file is left out.
     FewerNames,
     /// More names than asked for.
     MoreNames,
@@ -146,7 +146,7 @@ impl Disk {
         self.lying.told += u64::from(*bytes != before);
     }
 
-    pub(super) fn bend_names(&mut self, prefix: &str, max: u32, names: &mut Vec<String>) {
+    pub(super) fn bend_names(&mut self, prefix: &str, max: u32, names: &mut Vec<String>, files: bool) {
         let before = names.clone();
         if self.lie(Wrong::DoubleNames).is_some() {
             *names = names.iter().flat_map(|name| [name.clone(), name.clone()]).collect();
@@ -163,7 +163,7 @@ impl Disk {
             };
             names.push(foreign);
         } else if let Some(mut rng) = self.lie(Wrong::FewerNames) {
-            if !names.is_empty() {
+            if files && !names.is_empty() {
                 names.remove(rng.below(names.len() as u64) as usize);
             }
         } else if self.lie(Wrong::MoreNames).is_some() {

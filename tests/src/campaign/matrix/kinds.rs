@@ -173,7 +173,7 @@ pub const KINDS: &[Kind] = &[
     tampers("file of garbage", Tamper::GarbageFile, Damage),
     tampers("file emptied", Tamper::EmptyFile, LikeACrash),
     tampers("file stale", Tamper::StaleFile, LikeACrash),
-    tampers("files swapped", Tamper::SwapFiles, Damage),
+    tampers("files swapped", Tamper::SwapFiles, LikeACrash),
     tampers("file of another log", Tamper::ForeignFile, Damage),
     tampers("file gone", Tamper::FileGone, Damage),
     tampers("cell: bit flipped at rest", Tamper::FlipCell, Damage),

@@ -164,6 +164,10 @@ impl<T: Trial> Driver<T> {
             match T::getters(&handle, &state) {
                 // Where they read storage.
                 Err(what) if self.doubt.is_some() && what.contains("Err(") => {}
+                // A bound of what may be there, where that cannot be read.
+                Err(what) if self.doubt == Some(Doubt::Damage) && T::is_shared(&self.shape) => {
+                    self.odd = Some(what);
+                }
                 told => told.map_err(|what| format!("it opens, but {what}"))?,
             }
             self.history.make_durable(self.history.newest());

@@ -86,7 +86,8 @@ fn run<T: Trial>(
         }
         let mut turn = extent.seed.wrapping_add(column as u64 * 7919);
         for (row, kind) in KINDS.iter().enumerate() {
-            let wanted = Extent::wants(extent.kind, kind.name) && Extent::wants(extent.scenario, scenario.script.name);
+            let wanted =
+                Extent::wants(extent.kind, kind.name) && Extent::wants(extent.scenario, scenario.script.name);
             if wanted {
                 progress(scenario.script.name, kind.name);
             }
@@ -102,7 +103,8 @@ fn run<T: Trial>(
                         continue;
                     }
                     let call = index as u64 + 1;
-                    let seed = SplitMix64::derive(extent.seed, (row as u64) << 40 | (column as u64) << 20 | call);
+                    let seed =
+                        SplitMix64::derive(extent.seed, (row as u64) << 40 | (column as u64) << 20 | call);
                     let play = Play { factory, scenario, kind, sticky, call, seed };
                     let outcome = catch_unwind(AssertUnwindSafe(|| play.run()))
                         .unwrap_or_else(|panic| Err(format!("panic: {}", panic_text(&*panic))));
@@ -157,7 +159,12 @@ fn scenarios<T: Trial>() -> Vec<String> {
 
 impl Log {
     /// Runs the part of the matrix that belongs to it.
-    pub fn run(&self, factory: Factory<'_>, extent: Extent<'_>, progress: Progress<'_>) -> Result<Section, String> {
+    pub fn run(
+        &self,
+        factory: Factory<'_>,
+        extent: Extent<'_>,
+        progress: Progress<'_>,
+    ) -> Result<Section, String> {
         (self.run)(self.name, factory, extent, progress)
     }
 

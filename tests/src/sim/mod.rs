@@ -333,7 +333,7 @@ impl SimDisk {
             names.filter(|name| name.starts_with(prefix) && after.is_none_or(|after| name.as_str() > after));
         let mut names: Vec<String> = names.take(max as usize).collect();
         disk.twist_names(&mut names);
-        disk.bend_names(prefix, max, &mut names, true);
+        disk.bend_names(prefix, max, &mut names);
         Ok(names)
     }
 
@@ -352,7 +352,7 @@ impl SimDisk {
             names.filter(|name| name.starts_with(prefix) && after.is_none_or(|after| name.as_str() > after));
         let mut names: Vec<String> = names.take(max as usize).cloned().collect();
         disk.twist_names(&mut names);
-        disk.bend_names(prefix, max, &mut names, false);
+        disk.bend_names(prefix, max, &mut names);
         Ok(names)
     }
 

@@ -153,7 +153,6 @@ pub const KINDS: &[Kind] = &[
     lies("size too large", &[Call::Size], Wrong::LargeSize),
     lies("duplicate names", NAMES, Wrong::DoubleNames),
     lies("foreign names", NAMES, Wrong::ForeignNames),
-    lies("a name left out", &[Call::List], Wrong::FewerNames),
     lies("more names than asked for", NAMES, Wrong::MoreNames),
     lies("oversized cell", &[Call::ReadCell], Wrong::LongCell),
     lies("bit flipped in a cell's answer", &[Call::ReadCell], Wrong::FlippedCell),
@@ -165,12 +164,12 @@ pub const KINDS: &[Kind] = &[
     // What is stored changes.
     tampers("bit flipped at rest", Tamper::FlipBit, Damage),
     tampers("sector zeroed", Tamper::ZeroSector, LikeACrash),
-    tampers("sector of garbage", Tamper::GarbageSector, Damage),
+    tampers("sector of garbage", Tamper::GarbageSector, LikeACrash),
     tampers("sector stale", Tamper::StaleSector, LikeACrash),
     tampers("sectors swapped", Tamper::SwapSectors, LikeACrash),
     tampers("sector written over another", Tamper::CopySector, LikeACrash),
     tampers("file zeroed", Tamper::ZeroFile, LikeACrash),
-    tampers("file of garbage", Tamper::GarbageFile, Damage),
+    tampers("file of garbage", Tamper::GarbageFile, LikeACrash),
     tampers("file emptied", Tamper::EmptyFile, LikeACrash),
     tampers("file stale", Tamper::StaleFile, LikeACrash),
     tampers("files swapped", Tamper::SwapFiles, LikeACrash),
@@ -183,6 +182,11 @@ pub const KINDS: &[Kind] = &[
     tampers("cell gone", Tamper::CellGone, LikeACrash),
     // Time.
     Kind { name: "clock jumps to 1970", at: EVERY, what: What::Clock(0), leaves: Leaves::Sound },
-    Kind { name: "clock jumps ahead 30 years", at: EVERY, what: What::Clock(2_650_000_000_000), leaves: Leaves::Sound },
+    Kind {
+        name: "clock jumps ahead 30 years",
+        at: EVERY,
+        what: What::Clock(2_650_000_000_000),
+        leaves: Leaves::Sound,
+    },
     Kind { name: "clock jumps to its end", at: EVERY, what: What::Clock(u64::MAX), leaves: Leaves::Sound },
 ];

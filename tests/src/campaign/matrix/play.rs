@@ -112,9 +112,14 @@ impl<T: Trial> Play<'_, T> {
                 let keep = older.clone();
                 let early = call / 2 + 1;
                 if early < call {
-                    each_call(disk, early, false, Rc::new(move |disk: &SimDisk| {
-                        keep.replace(disk.fork());
-                    }));
+                    each_call(
+                        disk,
+                        early,
+                        false,
+                        Rc::new(move |disk: &SimDisk| {
+                            keep.replace(disk.fork());
+                        }),
+                    );
                 }
                 let (flag, foreign, seed) = (happened.clone(), self.scenario.foreign.clone(), self.seed);
                 let patches = stuck.clone();
@@ -334,7 +339,8 @@ impl<T: Trial> Play<'_, T> {
     /// Opens the log while its storage keeps failing: what is served is right.
     fn open_under_fault(&self, driver: &Driver<T>, outcome: &mut Outcome) -> Result<(), String> {
         let (shape, reverts) = (&self.scenario.script.shape, self.kind.what == What::Reverts);
-        let opening = Opening { expect: driver.history.tokens().last().copied(), ..Opening::plain(Mode::Open) };
+        let opening =
+            Opening { expect: driver.history.tokens().last().copied(), ..Opening::plain(Mode::Open) };
         match T::open(driver.subject(), &opening) {
             Ok(handle) => match T::contents(shape, &handle) {
                 Ok(found) => driver.history.check(reverts, Some(&found)),

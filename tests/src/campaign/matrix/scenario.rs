@@ -39,7 +39,7 @@ pub(super) fn all<T: Trial>(factory: Factory<'_>, seed: u64) -> Result<Vec<Scena
 }
 
 /// Most scenarios of one log.
-const MOST: usize = 9;
+const MOST: usize = 5;
 
 /// The scripts of a log; of many the longest ones.
 pub(super) fn scripts<T: Trial>() -> Vec<Script<T>> {
@@ -95,11 +95,7 @@ fn read<T: Trial>(draw: &mut Draw, driver: &Driver<T>) -> Option<StepOf<T>> {
     })
 }
 
-fn replay<T: Trial>(
-    factory: Factory<'_>,
-    script: &Script<T>,
-    seed: u64,
-) -> Result<Replayed, String> {
+fn replay<T: Trial>(factory: Factory<'_>, script: &Script<T>, seed: u64) -> Result<Replayed, String> {
     let disk = SimDisk::new(seed);
     disk.record_calls();
     let mut driver = Driver::<T>::new(factory(disk.clone()), script.shape);

@@ -1,11 +1,13 @@
 //! Runs the fault matrix and writes it as a page.
 
-use annals_tests::campaign::matrix::{Extent, KINDS, LOGS, Section, component_of, render};
+use annals_tests::campaign::matrix::{Extent, KINDS, LOGS, Log, Section, component_of, render};
 use annals_tests::native::native;
 use clap::Parser;
 use std::io::{IsTerminal, Write, stderr, stdout};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 /// Runs the fault matrix: every kind of fault, once and staying, at every storage call of every scenario of every log, on
@@ -35,6 +37,9 @@ struct Args {
     /// Runs every so many of all calls only.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     stride: u64,
+    /// How many scenarios are run at a time.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=64))]
+    jobs: u64,
     /// Lists logs, scenarios and kinds of fault, and ends.
     #[arg(long)]
     list: bool,
@@ -79,14 +84,14 @@ fn run(args: &Args) -> Result<u64, String> {
         return Err("no kind of fault has that in its name; --list shows all".into());
     }
     let (kind, scenario) = (args.kind.as_deref(), args.scenario.as_deref());
-    let extent = Extent { seed: args.seed, stride: args.stride, kind, scenario };
+    let extent = Extent { seed: args.seed, stride: args.stride, kind, scenario, column: None };
     println!("fault matrix: seed {}, every {} of all calls", args.seed, args.stride);
     // A panic in a run is reported as what it is: a silent failure of that run.
     std::panic::set_hook(Box::new(|_| {}));
     let mut sections = Vec::new();
     for log in logs {
         let start = Instant::now();
-        let section = log.run(&native, extent, &mut |scenario, kind| progress(log.name, scenario, kind))?;
+        let section = parallel(log, extent, args.jobs)?;
         clear();
         let total = section.total();
         println!(
@@ -115,6 +120,35 @@ fn run(args: &Args) -> Result<u64, String> {
         println!("written to {}", path.display());
     }
     Ok(silent)
+}
+
+/// Runs the scenarios of a log in several threads.
+fn parallel(log: &Log, extent: Extent<'_>, jobs: u64) -> Result<Section, String> {
+    let (next, all) = (AtomicUsize::new(0), log.scenarios().len());
+    let whole = Mutex::new(None::<Section>);
+    std::thread::scope(|scope| {
+        let work = || -> Result<(), String> {
+            loop {
+                let column = next.fetch_add(1, Ordering::Relaxed);
+                if column >= all {
+                    return Ok(());
+                }
+                let extent = Extent { column: Some(column), ..extent };
+                let note = &mut |scenario: &str, kind: &str| progress(log.name, scenario, kind);
+                let part = log.run(&native, extent, note)?;
+                let mut whole = whole.lock().unwrap_or_else(PoisonError::into_inner);
+                match &mut *whole {
+                    Some(section) => section.merge(part),
+                    none => *none = Some(part),
+                }
+            }
+        };
+        let threads: Vec<_> = (0..jobs).map(|_| scope.spawn(work)).collect();
+        threads.into_iter().try_for_each(|thread| {
+            thread.join().unwrap_or_else(|_| Err("a thread of the matrix panicked".into()))
+        })
+    })?;
+    whole.into_inner().unwrap_or_else(PoisonError::into_inner).ok_or("there is no scenario".into())
 }
 
 fn rows(section: &Section) {

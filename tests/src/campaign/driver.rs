@@ -23,7 +23,7 @@ pub(super) enum Flow {
 pub(super) enum Doubt {
     /// Bytes may be damaged, in truth or in what is read.
     Damage,
-    /// The clock is not that of the model.
+    /// The clock is not that of the model, or locks are taken that the model does not know of.
     Clock,
 }
 
@@ -164,6 +164,10 @@ impl<T: Trial> Driver<T> {
             match T::getters(&handle, &state) {
                 // Where they read storage.
                 Err(what) if self.doubt.is_some() && what.contains("Err(") => {}
+                // A bound of what may be there, where that cannot be read.
+                Err(what) if self.doubt == Some(Doubt::Damage) && T::is_shared(&self.shape) => {
+                    self.odd = Some(what);
+                }
                 told => told.map_err(|what| format!("it opens, but {what}"))?,
             }
             self.history.make_durable(self.history.newest());

@@ -51,12 +51,14 @@ pub struct Extent<'a> {
     pub kind: Option<&'a str>,
     /// Only scenarios with this in their name.
     pub scenario: Option<&'a str>,
+    /// Only the scenario of this number, from 0; others are left out altogether.
+    pub column: Option<usize>,
 }
 
 impl Extent<'_> {
     /// Everything.
     pub fn all(seed: u64) -> Self {
-        Self { seed, stride: 1, kind: None, scenario: None }
+        Self { seed, stride: 1, kind: None, scenario: None, column: None }
     }
 
     fn wants(part: Option<&str>, name: &str) -> bool {
@@ -78,10 +80,14 @@ fn run<T: Trial>(
     let names = scenarios.iter().map(|scenario| scenario.script.name.to_string()).collect();
     let calls = scenarios.iter().map(|scenario| scenario.calls.len() as u64).collect();
     let mut section = Section::new(log, names, calls);
-    let mut turn = extent.seed;
     for (column, scenario) in scenarios.iter().enumerate() {
+        if extent.column.is_some_and(|only| only != column) {
+            continue;
+        }
+        let mut turn = extent.seed.wrapping_add(column as u64 * 7919);
         for (row, kind) in KINDS.iter().enumerate() {
-            let wanted = Extent::wants(extent.kind, kind.name) && Extent::wants(extent.scenario, scenario.script.name);
+            let wanted =
+                Extent::wants(extent.kind, kind.name) && Extent::wants(extent.scenario, scenario.script.name);
             if wanted {
                 progress(scenario.script.name, kind.name);
             }
@@ -90,14 +96,15 @@ fn run<T: Trial>(
                     if !kind.meets(*call) {
                         continue;
                     }
-                    turn += 1;
+                    turn = turn.wrapping_add(1);
                     let tally = section.cell(row, column, sticky);
                     if !wanted || !turn.is_multiple_of(extent.stride) {
                         tally.skipped += 1;
                         continue;
                     }
                     let call = index as u64 + 1;
-                    let seed = SplitMix64::derive(extent.seed, (row as u64) << 40 | (column as u64) << 20 | call);
+                    let seed =
+                        SplitMix64::derive(extent.seed, (row as u64) << 40 | (column as u64) << 20 | call);
                     let play = Play { factory, scenario, kind, sticky, call, seed };
                     let outcome = catch_unwind(AssertUnwindSafe(|| play.run()))
                         .unwrap_or_else(|panic| Err(format!("panic: {}", panic_text(&*panic))));
@@ -147,12 +154,17 @@ const fn log<T: Trial>(name: &'static str) -> Log {
 }
 
 fn scenarios<T: Trial>() -> Vec<String> {
-    T::scripts().iter().map(|script| script.name.to_string()).collect()
+    scenario::scripts::<T>().iter().map(|script| script.name.to_string()).collect()
 }
 
 impl Log {
     /// Runs the part of the matrix that belongs to it.
-    pub fn run(&self, factory: Factory<'_>, extent: Extent<'_>, progress: Progress<'_>) -> Result<Section, String> {
+    pub fn run(
+        &self,
+        factory: Factory<'_>,
+        extent: Extent<'_>,
+        progress: Progress<'_>,
+    ) -> Result<Section, String> {
         (self.run)(self.name, factory, extent, progress)
     }
 

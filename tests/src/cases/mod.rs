@@ -15,6 +15,7 @@ mod faults;
 mod files;
 mod full_disk;
 mod kit;
+mod lies;
 mod lifecycle;
 mod open;
 mod promises;
@@ -79,6 +80,7 @@ pub fn all() -> &'static [Case] {
             full_disk::CASES,
             admin::CASES,
             together::CASES,
+            lies::CASES,
         ];
         [tables.concat(), event::tables(), raft::tables(), snapshot::cases(), change_log::tables()].concat()
     })

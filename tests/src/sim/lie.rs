@@ -29,8 +29,6 @@ pub enum Wrong {
     DoubleNames,
     /// Names that are not there, or were not asked for.
     ForeignNames,
-    /// One name is left out.
-    FewerNames,
     /// More names than asked for.
     MoreNames,
     /// A cell of more bytes than a cell may have.
@@ -162,10 +160,6 @@ impl Disk {
                 _ => "\u{e9}/..\0".to_string(),
             };
             names.push(foreign);
-        } else if let Some(mut rng) = self.lie(Wrong::FewerNames) {
-            if !names.is_empty() {
-                names.remove(rng.below(names.len() as u64) as usize);
-            }
         } else if self.lie(Wrong::MoreNames).is_some() {
             let missing = (max as usize + 3).saturating_sub(names.len());
             names.extend((0..missing).map(|number| format!("{prefix}zz{number:08}")));

@@ -233,11 +233,7 @@ pub(super) fn settle<H: Host>(host: &H, name: &str) -> Result<Option<Root>> {
 }
 
 /// The same. A log of which somebody has a token was live: a cell that says that it is being created is an old one.
-pub(super) fn settle_expecting<H: Host>(
-    host: &H,
-    name: &str,
-    expect: Option<Token>,
-) -> Result<Option<Root>> {
+pub(super) fn settle_expecting<H: Host>(host: &H, name: &str, expect: Option<Token>) -> Result<Option<Root>> {
     if let Some(rooted) = read_root(host, name)? {
         let root = &rooted.root;
         if root.state == State::Live {
@@ -249,18 +245,21 @@ pub(super) fn settle_expecting<H: Host>(
             }
             stale::check(host, name, root)?;
         }
+        let own = |file: &String| FileName::parse(file).is_some_and(|file| file.id == rooted.root.id);
+        if let Some(file) = file_names(host, name)?.into_iter().find(|file| !own(file)) {
+            return Err(rootless(file));
+        }
         sweep(host, name, &rooted)?;
     }
     match file_names(host, name)?.into_iter().next() {
         None => Ok(None),
-        Some(file) => Err(Error::Damaged(Damage {
-            file,
-            offset: 0,
-            lowest: None,
-            next: None,
-            what: "a file of a log that has no root cell".into(),
-        })),
+        Some(file) => Err(rootless(file)),
     }
+}
+
+fn rootless(file: String) -> Error {
+    let what = "a file of a log that has no root cell".into();
+    Error::Damaged(Damage { file, offset: 0, lowest: None, next: None, what })
 }
 
 /// Begins a log: from now on files of this id are swept unless [`commit`] follows.

@@ -130,7 +130,11 @@ impl<H: Host, V: View> RecordLog<H, V> {
             return Ok(Sealed { number, index: Index::from_body(&body), size, name, file });
         }
         let before = self.before(number, 8)?;
-        let mut survey = Survey::<V>::new(&mut scanner, Some(before), true, self.after(number)?)?;
+        // If the segment behind does not tell either, anything up to the log's end may have been here.
+        let view = &self.history.view;
+        let unknown = || After { next: view.next(), low: view.boundary(), number: u64::MAX };
+        let after = self.after(number)?.unwrap_or_else(unknown);
+        let mut survey = Survey::<V>::new(&mut scanner, Some(before), true, Some(after))?;
         survey.run(&mut scanner)?;
         let index = survey.history.map(|h| h.index).unwrap_or_default();
         let size = scanner.size;

@@ -35,9 +35,8 @@ pub(super) fn judge<T: Trial>(judge: &Judge<'_, T>, image: &SimDisk) -> Result<J
     let with = with.transpose().map_err(|what| format!("opened with a token, {what}"))?;
     let reading = Opening::plain(Mode::ReadOnly);
     judge.opened(image, &reading, 0).map_err(|what| format!("read only, {what}"))?;
-    let mut plain = judge
-        .opened(image, &Opening::plain(Mode::Open), 0)
-        .map_err(|what| format!("opened, {what}"))?;
+    let mut plain =
+        judge.opened(image, &Opening::plain(Mode::Open), 0).map_err(|what| format!("opened, {what}"))?;
     if plain == Verdict::Typed("not found") {
         plain = judge.made_anew(image);
     }

@@ -28,7 +28,7 @@ const LETTERS: &[(&str, char)] = &[
 ];
 
 /// Where the part that the host's tests write begins and ends.
-pub const COMPONENT: [&str; 2] = ["<!-- component: begin -->", "<!-- component: end -->"];
+const COMPONENT: [&str; 2] = ["<!-- component: begin -->", "<!-- component: end -->"];
 
 const INTRO: &str = "\
 Each cell plays a scenario once for every storage call that the fault can happen to: *once* at that call only, or from it
@@ -193,7 +193,7 @@ fn cell(tally: &Tally) -> String {
 }
 
 /// The rows and columns that the page of the code has: logs, their scenarios, kinds of fault.
-pub fn skeleton(logs: &[(&str, Vec<String>)]) -> Vec<String> {
+pub(super) fn skeleton(logs: &[(&str, Vec<String>)]) -> Vec<String> {
     let mut lines = Vec::new();
     for (log, scenarios) in logs {
         lines.push(format!("log {log}"));

@@ -93,6 +93,14 @@ impl Section {
         sum
     }
 
+    /// Both together, of the same log.
+    pub fn merge(&mut self, other: Section) {
+        for (own, other) in self.cells.iter_mut().flatten().zip(other.cells.iter().flatten()) {
+            own.add(other);
+        }
+        self.failures.extend(other.failures);
+    }
+
     /// How many cells had a run.
     pub fn executed_cells(&self) -> usize {
         self.cells.iter().flatten().filter(|tally| tally.executed() > 0).count()

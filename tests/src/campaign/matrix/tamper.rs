@@ -96,10 +96,13 @@ impl Tamper {
                 let name = pick(&changed, rng);
                 name.map(|name| vec![Patch::File(name.clone(), Some(sources.older.file_bytes(name)))])
             }
-            Tamper::SwapFiles => file.zip(pick(&files, rng)).filter(|(one, two)| one != two).map(|(one, two)| {
-                let swapped = |to: &String, from: &String| Patch::File(to.clone(), Some(disk.file_bytes(from)));
-                vec![swapped(one, two), swapped(two, one)]
-            }),
+            Tamper::SwapFiles => {
+                file.zip(pick(&files, rng)).filter(|(one, two)| one != two).map(|(one, two)| {
+                    let swapped =
+                        |to: &String, from: &String| Patch::File(to.clone(), Some(disk.file_bytes(from)));
+                    vec![swapped(one, two), swapped(two, one)]
+                })
+            }
             Tamper::ForeignFile => file.zip(pick(&sources.foreign.file_names(), rng)).map(|(file, other)| {
                 vec![Patch::File(file.clone(), Some(sources.foreign.file_bytes(other)))]
             }),
@@ -137,9 +140,8 @@ impl Tamper {
             Tamper::StaleSector => {
                 let mut old = sources.older.file_bytes(file);
                 old.resize(bytes.len().max(old.len()), 0);
-                let old_of = |number: u64| {
-                    old[(number * SECTOR) as usize..][..content(number).len()].to_vec()
-                };
+                let old_of =
+                    |number: u64| old[(number * SECTOR) as usize..][..content(number).len()].to_vec();
                 let changed: Vec<u64> =
                     (0..sectors).filter(|number| content(*number) != old_of(*number)).collect();
                 let number = *pick(&changed, rng)?;
@@ -154,7 +156,7 @@ impl Tamper {
         let size = disk.file_size(file) as usize;
         match self {
             Tamper::ZeroFile => Some(vec![0; size]),
-            Tamper::GarbageFile => Some(rng.bytes(size.min(1 << 15))),
+            Tamper::GarbageFile => Some(rng.bytes(size.clamp(512, 1 << 15))),
             Tamper::EmptyFile => Some(Vec::new()),
             _ => None,
         }

@@ -1,0 +1,158 @@
+//! Storage that says or returns something wrong: cases that the fault matrix found.
+
+use super::kit::*;
+use super::{Case, case};
+use crate::change_log;
+use crate::rng::SplitMix64;
+use crate::sim::{CrashPlan, Lie, Point, SECTOR, SimDisk, Wrong};
+use crate::subject::snapshot::{Options as SnapshotOptions, Update};
+use crate::subject::{ALL, SEGMENT, Subject, options};
+use annals_logs::error::Error;
+use annals_logs::types::Mode;
+
+pub(super) const CASES: &[Case] = &[
+    case!(a_size_that_is_too_small_cuts_no_log, "D10.5"),
+    case!(a_root_cell_that_is_too_old_sweeps_no_log, "G15.9", "D7.1"),
+    case!(a_compaction_whose_fold_is_gone_is_damage, "S17"),
+    case!(garbage_behind_zeros_in_the_sector_of_a_header_is_refused, "D8.6"),
+    case!(damage_that_shows_only_while_a_name_is_taken_over_is_told, "C21"),
+];
+
+/// A lie from the first call on.
+fn lie(wrong: Wrong, call: u64, sticky: bool, seed: u64) -> Lie {
+    Lie { wrong, call, sticky, seed }
+}
+
+/// The log would look cut, be repaired, and go on over what it held.
+fn a_size_that_is_too_small_cuts_no_log(subject: &dyn Subject) -> Outcome {
+    let journal = create(subject)?;
+    append_batch(&*journal, 0, 30)?;
+    journal.flush().fine()?;
+    for seed in 0..60 {
+        let disk = subject.disk().fork();
+        disk.plan_lie(Some(lie(Wrong::SmallSize, 1 + seed % 15, seed % 2 == 0, seed)));
+        match subject.on(disk.clone()).open(LOG, &options(Mode::Open)) {
+            Ok(journal) => holds(&*journal, &holding(0, 30))?,
+            Err(Error::Storage(_) | Error::Damaged(_)) => {}
+            Err(other) => return Err(format!("seed {seed}: {other:?}")),
+        }
+        disk.plan_lie(None);
+        holds(&*subject.on(disk).open(LOG, &options(Mode::Open)).fine()?, &holding(0, 30))?;
+    }
+    Ok(())
+}
+
+/// A cell that says that the log is being created lets its files be swept: not if somebody has a token, or if there are
+/// items in the files.
+fn a_root_cell_that_is_too_old_sweeps_no_log(subject: &dyn Subject) -> Outcome {
+    let early = (1..20).find_map(|call| {
+        let disk = subject.disk().fork();
+        disk.plan_crash(CrashPlan { call, point: Point::Before });
+        let _ = subject.on(disk.clone()).open(LOG, &options(Mode::Create));
+        let cell = disk.cell_names().into_iter().next()?;
+        disk.cell_value(&cell).map(|value| (cell, value))
+    });
+    let (cell, creating) = early.ok_or("creation writes no cell")?;
+    let journal = create(subject)?;
+    append_batch(&*journal, 0, 10)?;
+    let token = journal.close().fine()?;
+    let disk = fork(subject).disk().fork();
+    disk.put_cell(&cell, &creating);
+    let before = disk.hash();
+    let old = subject.on(disk.clone());
+    for mode in [Mode::Open, Mode::OpenOrCreate] {
+        refused!(old.open(LOG, &options(mode)), Error::Damaged(_));
+        let expecting = crate::subject::Options { expect: Some(token), ..options(mode) };
+        refused!(old.open(LOG, &expecting), Error::RolledBack(_));
+    }
+    same(disk.hash(), before)
+}
+
+/// What a sync that lied, or a zeroed sector, leaves of a new generation looked like an empty one.
+fn a_compaction_whose_fold_is_gone_is_damage(subject: &dyn Subject) -> Outcome {
+    let new = SnapshotOptions {
+        mode: Mode::Create,
+        segment_bytes: Some(SEGMENT),
+        compact_at: Some(u64::MAX),
+        ..SnapshotOptions::default()
+    };
+    let snapshot = subject.snapshots().open(LOG, &new).fine()?;
+    snapshot.apply(&[Update::Put { key: b"key", value: b"value", version: b"1" }], b"cursor").fine()?;
+    let token = snapshot.sync().fine()?;
+    snapshot.compact().fine()?;
+    let disk = subject.disk().fork();
+    let file = disk.file_names().pop().ok_or("there is no file")?;
+    let frames = subject.frames(&file).fine()?;
+    let end = frames.first().map_or(0, |first| u64::from(first.bytes));
+    disk.settle();
+    disk.overwrite(&file, end, &vec![0; (disk.file_size(&file) - end) as usize]);
+    let subject = subject.on(disk);
+    let open = SnapshotOptions { mode: Mode::Open, segment_bytes: None, ..new.clone() };
+    refused!(subject.snapshots().open(LOG, &open), Error::Damaged(_));
+    let expecting = SnapshotOptions { expect: Some(token), ..open.clone() };
+    refused!(subject.snapshots().open(LOG, &expecting), Error::Damaged(_) | Error::RolledBack(_));
+    let look = SnapshotOptions { mode: Mode::ReadOnly, ..open };
+    let looking = subject.snapshots().open(LOG, &look).fine()?;
+    refused!(looking.get(b"key"), Error::Damaged(_));
+    refused!(looking.cursor(), Error::Damaged(_));
+    Ok(())
+}
+
+/// The sector that holds a header which verifies has reached the disk: zeros in it are no sign of a tear, and what stands
+/// behind must not be cut for them.
+fn garbage_behind_zeros_in_the_sector_of_a_header_is_refused(subject: &dyn Subject) -> Outcome {
+    let item = [vec![0; 600], vec![7; 1400]].concat();
+    for pad in (0..SECTOR as usize).step_by(8) {
+        let subject = subject.on(SimDisk::new(pad as u64));
+        let journal = create(&*subject)?;
+        journal.append_batch(&[&vec![1; pad + 1][..]]).fine()?;
+        journal.append_batch(&[&item[..]]).fine()?;
+        let disk = subject.disk().fork();
+        disk.settle();
+        let file = disk.file_names().pop().ok_or("there is no file")?;
+        let last = subject.frames(&file).fine()?.pop().ok_or("there is no frame")?;
+        // Everything of the frame but the sector in which it begins, and the one behind where its header may end.
+        let from = (last.offset / SECTOR + 2) * SECTOR;
+        let end = last.offset + u64::from(last.bytes);
+        let garbage: Vec<u8> =
+            SplitMix64::new(9).bytes((end - from) as usize).into_iter().map(|byte| byte | 1).collect();
+        let clean = disk.file_bytes(&file);
+        disk.overwrite(&file, from, &garbage);
+        let header_ends = last.offset + annals_logs::format::HEADER as u64;
+        // Zeros of a whole sector are what a tear leaves: there the garbage begins at once.
+        let first = header_ends.next_multiple_of(SECTOR);
+        let all: Vec<u8> = clean[first as usize..end as usize].iter().map(|_| 0xA5).collect();
+        disk.overwrite(&file, first, &all);
+        let subject = subject.on(disk);
+        refused!(subject.open(LOG, &options(Mode::Open)), Error::Damaged(_));
+    }
+    Ok(())
+}
+
+/// An earlier use of the name is looked at first, and then taken over: what reads as damaged only the second time must
+/// not be left out in silence.
+fn damage_that_shows_only_while_a_name_is_taken_over_is_told(subject: &dyn Subject) -> Outcome {
+    let named = || change_log::named(Mode::OpenOrCreate, "a");
+    let log = subject.open_change_log(LOG, &named()).fine()?;
+    for id in 0..3 {
+        let change = change_log::Change { payload: vec![id; 900], cleanup_after_ms: None };
+        log.record(&[id], &change).fine()?;
+    }
+    drop(log);
+    for wrong in [Wrong::FlippedRead, Wrong::FlippedCell, Wrong::LongCell] {
+        for call in 1..60 {
+            let disk = subject.disk().fork();
+            disk.plan_lie(Some(lie(wrong, call, false, call)));
+            let again = subject.on(disk.clone());
+            let Ok(log) = again.open_change_log(LOG, &named()) else { continue };
+            disk.plan_lie(None);
+            let mut found = 0;
+            let scan = log.scan(true).fine()?;
+            while let Some(some) = scan.next(ALL).fine()? {
+                found += some.len();
+            }
+            ensure!(found == 3, "{wrong:?} at call {call}: {found} of 3 changes, and nobody says so");
+        }
+    }
+    Ok(())
+}

@@ -47,6 +47,12 @@ fn bytes_never_written_read_as_zeros(storage: &dyn Storage) {
     assert_eq!(file.size(), Ok(6));
 }
 
+fn a_write_of_nothing_changes_nothing(storage: &dyn Storage) {
+    let file = storage.create("f").unwrap();
+    file.write(65_536, b"").unwrap();
+    assert_eq!(file.size(), Ok(0));
+}
+
 fn removed_files_stay_readable_through_open_handles(storage: &dyn Storage) {
     let file = storage.create("a").unwrap();
     file.write(0, b"old").unwrap();
@@ -198,6 +204,7 @@ claims! {
     files_are_created_once_and_opened_by_name
     reads_end_where_the_file_ends
     bytes_never_written_read_as_zeros
+    a_write_of_nothing_changes_nothing
     removed_files_stay_readable_through_open_handles
     syncs_end_and_may_be_asked_again
     lists_come_in_pages

@@ -3,6 +3,7 @@
 
 use crate::storage::{Cell, Directory, Error, File, Lock, Memory, Result, Storage, Swap, check_name};
 use annals_tests::campaign::draw::Draw;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::{env, fs, os::unix::fs::symlink, process};
@@ -212,7 +213,8 @@ impl Run {
             2 => fs::create_dir(place),
             3 => symlink("..", place),
             4 => symlink(base.join("nowhere"), place),
-            _ => fs::write(place, draw.bytes(60)),
+            // Not through a link that was planted before.
+            _ => fs::File::create_new(place).and_then(|mut file| file.write_all(&draw.bytes(60))),
         };
     }
 }

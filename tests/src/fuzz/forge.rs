@@ -15,6 +15,11 @@ pub fn cell(name: &str, start: &[u8]) -> Vec<u8> {
     [start, &hash.digest().to_le_bytes()].concat()
 }
 
+/// The CRC of these bytes of a header, as it stands behind them.
+pub fn crc(bytes: &[u8]) -> [u8; 4] {
+    crc32fast::hash(bytes).to_le_bytes()
+}
+
 /// Puts fixed bytes, frame check and CRC of a header right.
 pub fn header(bytes: &mut [u8; HEADER], place: Place, offset: u64) {
     (bytes[0], bytes[1]) = (0xA5, 1);
@@ -24,8 +29,8 @@ pub fn header(bytes: &mut [u8; HEADER], place: Place, offset: u64) {
         checked.extend(field.to_le_bytes());
     }
     bytes[128..136].copy_from_slice(&xxh3_64(&checked).to_le_bytes());
-    let crc = crc32fast::hash(&bytes[..136]);
-    bytes[136..140].copy_from_slice(&crc.to_le_bytes());
+    let crc = crc(&bytes[..136]);
+    bytes[136..140].copy_from_slice(&crc);
     bytes[140..].copy_from_slice(&[0, 0, 0, 0xFF]);
 }
 

@@ -324,6 +324,27 @@ mod tests {
     }
 
     #[test]
+    fn runs_that_no_writer_writes_are_refused() {
+        let with = |run| IndexBody { runs: alloc::vec![run], ..index(0) }.encode(PLACE, 136, Kind::Seal);
+        let good = Run { first: 10, count: 2, offset: 136, number: 18 };
+        assert!(IndexBody::decode(&with(good)).is_some());
+        for bad in [
+            Run { count: 0, ..good },
+            Run { offset: 137, ..good },
+            Run { first: u64::MAX - 1, count: 2, ..good },
+        ] {
+            assert_eq!(IndexBody::decode(&with(bad)), None, "{bad:?}");
+        }
+        let of_view = |len: u64| {
+            let view = alloc::vec![0; len as usize];
+            let checkpoint = Checkpoint { view, ..Checkpoint::default() };
+            IndexBody { checkpoint, ..index(0) }.encode(PLACE, 136, Kind::Seal)
+        };
+        assert!(IndexBody::decode(&of_view(MAX_STRUCTURE - 100)).is_some());
+        assert_eq!(IndexBody::decode(&of_view(MAX_STRUCTURE)), None);
+    }
+
+    #[test]
     fn segment_ranges_must_ascend_without_touching() {
         let range = |first, last| SegmentRange { first, last };
         assert!(ascending(&[range(1, 3), range(5, 5)], 6));

@@ -218,6 +218,7 @@ impl<T: Trial> Driver<T> {
 
     fn promised(&mut self, promise: Promise, token: Option<Token>) {
         let newest = self.history.newest();
+        let covered = if promise == Promise::Awaited { self.begun.unwrap_or(0) } else { newest };
         match promise {
             Promise::Nothing => {}
             Promise::HandedOver => self.history.hand_over(),
@@ -232,7 +233,7 @@ impl<T: Trial> Driver<T> {
                 }
             }
         }
-        token.into_iter().for_each(|token| self.history.promise(token));
+        token.into_iter().for_each(|token| self.history.promise(token, covered));
     }
 
     /// The whole log is as the model, and healthy.

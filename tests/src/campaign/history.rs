@@ -9,12 +9,14 @@ pub(super) struct History<T: Trial> {
     handed: usize,
     durable: usize,
     tokens: Vec<Token>,
+    /// The state that the newest token covers.
+    covered: usize,
 }
 
 impl<T: Trial> History<T> {
     /// A log that was seen in this state: that is a promise.
     pub(super) fn new(state: Option<T::Model>) -> Self {
-        Self { states: vec![state], handed: 0, durable: 0, tokens: Vec::new() }
+        Self { states: vec![state], handed: 0, durable: 0, tokens: Vec::new(), covered: 0 }
     }
 
     /// The state after the last operation that was issued.
@@ -48,9 +50,15 @@ impl<T: Trial> History<T> {
         self.handed = self.handed.max(state);
     }
 
-    /// A token that was returned.
-    pub(super) fn promise(&mut self, token: Token) {
+    /// A token that was returned, of this state.
+    pub(super) fn promise(&mut self, token: Token, state: usize) {
         self.tokens.push(token);
+        self.covered = state;
+    }
+
+    /// The newest token, and the state that it covers.
+    pub(super) fn newest_token(&self) -> Option<(Token, usize)> {
+        Some((*self.tokens.last()?, self.covered))
     }
 
     /// The log may be gone: tokens prove nothing any more.

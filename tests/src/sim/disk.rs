@@ -101,6 +101,7 @@ pub(super) struct Disk {
     pub(super) change: Option<(u64, Arc<Disk>)>,
     pub(super) faults: Vec<Fault>,
     pub(super) counters: Counters,
+    pub(super) made: Vec<Call>,
     trace: VecDeque<Traced>,
 }
 
@@ -130,6 +131,7 @@ impl Disk {
             change: None,
             faults: Vec::new(),
             counters: Counters::default(),
+            made: Vec::new(),
             trace: VecDeque::new(),
         }
     }
@@ -150,6 +152,7 @@ impl Disk {
             return Step::Fail { point: Point::Before, error: crashed(), crash: true };
         }
         self.number += 1;
+        self.made.push(call);
         if self.number > self.most_calls {
             let error = breach(format!("more than {} calls\n{}", self.most_calls, self.trace()));
             return Step::Fail { point: Point::Before, error, crash: false };

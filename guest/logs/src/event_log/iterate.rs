@@ -89,7 +89,9 @@ impl<H: Host> EventLog<H> {
                 Ok(next) => at = next,
                 Err(Error::Damaged(_)) if !items.ids.is_empty() => break,
                 Err(Error::Damaged(damage)) => {
-                    if let Some(range) = self.overtaken(damage.lowest.unwrap_or(stretch.start)) {
+                    // What the damaged frame had below that was deleted before.
+                    let lowest = damage.lowest.map_or(stretch.start, |lowest| lowest.max(stretch.start));
+                    if let Some(range) = self.overtaken(lowest) {
                         return Err(Error::Deleted(range));
                     }
                     // Said once; the next call goes on behind it.

@@ -53,7 +53,6 @@ mod view;
 pub(crate) use admin::{check as verification, info, live_runs, segments};
 pub use options::{
     Change, HEARTBEAT_MS, InstanceInfo, InstanceState, Options, Outstanding, Recovered, SEGMENT_BYTES,
-    SEGMENT_BYTES_RANGE,
 };
 pub use scan::Scan;
 
@@ -91,6 +90,8 @@ struct Own {
     /// Other cells may say that they are claimed by this instance.
     untidy: bool,
     space: Space,
+    /// Damage that was found while taking over, and is not told yet.
+    found: Option<Damage>,
 }
 
 /// An open change log.

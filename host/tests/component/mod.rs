@@ -42,6 +42,16 @@ pub fn component(disk: SimDisk) -> Box<dyn Subject> {
     Box::new(Component { disk, runtime })
 }
 
+/// The same with these limits, compiled once for all of them.
+#[allow(dead_code)] // not every test sets limits
+pub fn limited(disk: SimDisk, config: Config) -> Box<dyn Subject> {
+    let cache = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled");
+    let runtime = Runtime::with_config(config.cache(cache)).expect("the component compiles");
+    let environment = Arc::new(Environment(disk.clone()));
+    let runtime = runtime.with_clock(environment.clone()).with_random(environment);
+    Box::new(Component { disk, runtime })
+}
+
 impl Component {
     fn storage(&self) -> Arc<Simulated> {
         Arc::new(Simulated(self.disk.clone()))

@@ -235,3 +235,25 @@ fn appends_do_not_grow_the_file() {
     assert_eq!(growing, 0, "a frame was written where nothing had been reserved");
     assert!(zeros_growing <= 10, "1000 appends of 100 bytes filled the file {zeros_growing} times");
 }
+
+#[test]
+fn what_others_made_is_synced_before_it_is_told() {
+    if !has_strace() {
+        return;
+    }
+    let trace = record("others");
+    // Which directories were synced before each mark, since the one before.
+    let mut synced = BTreeMap::<&str, Vec<&str>>::new();
+    let mut since = Vec::new();
+    for event in &trace.events {
+        match event {
+            Event::Synced(path) => since.extend(path.rsplit('/').next()),
+            Event::Mark(mark) => drop(synced.insert(mark, std::mem::take(&mut since))),
+            _ => {}
+        }
+    }
+    assert_eq!(synced["opened"], ["files"]);
+    assert_eq!(synced["opened again"], [""; 0], "once is enough");
+    assert_eq!(synced["read"], ["cells"]);
+    assert_eq!(synced["lost"], ["cells"]);
+}

@@ -84,6 +84,7 @@ fn in_a_process_of_its_own() {
         "life" => life(&runtime, &directory),
         "storage" => storage(&*directory),
         "appends" => appends(&runtime, &directory),
+        "others" => others(&directory),
         other => panic!("no part {other}"),
     }
 }
@@ -168,4 +169,21 @@ fn appends(runtime: &Runtime, directory: &Arc<Directory>) {
     }
     mark("durable: all");
     log.close().unwrap();
+}
+
+/// What others have made, looked at for the first time: each time by somebody who has not seen it yet.
+fn others(directory: &Directory) {
+    let another = || Directory::open(directory.path()).unwrap();
+    let (opens, reads, loses) = (another(), another(), another());
+    directory.create("file").unwrap();
+    swapped(directory.swap_cell("cell", None, Some(b"value")));
+    mark("begin");
+    opens.open("file").unwrap();
+    mark("opened");
+    opens.open("file").unwrap();
+    mark("opened again");
+    assert!(reads.read_cell("cell").unwrap().is_some());
+    mark("read");
+    assert!(matches!(loses.swap_cell("cell", None, Some(b"other")), Ok(Swap::Stale(Some(_)))));
+    mark("lost");
 }

@@ -16,7 +16,8 @@ use super::draw::Draw;
 use super::draw::item;
 use super::step::Step;
 use super::trial::{Expected, LOG, Opening, Promise, Script, StepOf, Trial, Trouble};
-use crate::change_log::Change;
+use crate::change_log::model::Key;
+use crate::change_log::{Change, InstanceState};
 use crate::subject::Subject;
 use annals_logs::error::{Error, Token};
 use annals_logs::types::Mode;
@@ -156,6 +157,47 @@ impl Trial for ChangeLog {
 
     fn only_reads(op: &Op) -> bool {
         matches!(op, Op::Get(..) | Op::Scan(..) | Op::Begin(..) | Op::Next(_) | Op::Instances)
+    }
+
+    fn marks_damage() -> bool {
+        true
+    }
+
+    /// Changes of a damaged instance are not taken over; it is kept, and shown as damaged.
+    fn differs_by_damage(got: &Answer, wanted: &Answer) -> bool {
+        match (got, wanted) {
+            (Answer::Instances(_), Answer::Instances(_)) | (Answer::Fenced, _) => true,
+            (Answer::Changes(got), Answer::Changes(wanted)) => got.iter().all(|one| wanted.contains(one)),
+            (Answer::Was(got), Answer::Was(wanted)) => !got && *wanted,
+            (Answer::Change(got), Answer::Change(_)) => got.is_none(),
+            (Answer::TakenOver(_), Answer::TakenOver(_)) => true,
+            _ => false,
+        }
+    }
+
+    fn differs_by_clock(got: &Answer, wanted: &Answer) -> bool {
+        match (got, wanted) {
+            (Answer::Instances(got), Answer::Instances(wanted)) => {
+                let who = |all: &[(String, u64, InstanceState, u64)]| -> Vec<_> {
+                    all.iter().map(|(name, epoch, ..)| (name.clone(), *epoch)).collect()
+                };
+                who(got) == who(wanted)
+            }
+            // Deferred changes are shown sooner or later.
+            (Answer::Changes(got), Answer::Changes(wanted)) => {
+                let deferred = |one: &(Key, Change)| one.1.cleanup_after_ms.is_some();
+                got.iter().filter(|one| !wanted.contains(one)).all(deferred)
+                    && wanted.iter().filter(|one| !got.contains(one)).all(deferred)
+            }
+            // Who is dead is a matter of time.
+            (Answer::TakenOver(_) | Answer::Fenced | Answer::Locked, _) => true,
+            (_, Answer::TakenOver(_) | Answer::Fenced | Answer::Locked) => true,
+            _ => false,
+        }
+    }
+
+    fn is_shared(_: &Shape) -> bool {
+        true
     }
 
     /// What fails may be done all the same: the last thing that an operation does is to look at a cell.

@@ -105,7 +105,7 @@ fn one<T: Trial>(
 
 /// A log that says it is open after a failure holds what it held, or what it was to hold; after out-of-space in an
 /// operation that claims its space first, just what it held.
-fn still_right<T: Trial>(
+pub(super) fn still_right<T: Trial>(
     driver: &Driver<T>,
     step: &StepOf<T>,
     shape: &T::Shape,

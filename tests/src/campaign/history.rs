@@ -9,14 +9,14 @@ pub(super) struct History<T: Trial> {
     handed: usize,
     durable: usize,
     tokens: Vec<Token>,
-    /// The state that the newest token covers.
-    covered: usize,
+    /// Numbers of the states that they cover.
+    covers: Vec<usize>,
 }
 
 impl<T: Trial> History<T> {
     /// A log that was seen in this state: that is a promise.
     pub(super) fn new(state: Option<T::Model>) -> Self {
-        Self { states: vec![state], handed: 0, durable: 0, tokens: Vec::new(), covered: 0 }
+        Self { states: vec![state], handed: 0, durable: 0, tokens: Vec::new(), covers: Vec::new() }
     }
 
     /// The state after the last operation that was issued.
@@ -50,20 +50,22 @@ impl<T: Trial> History<T> {
         self.handed = self.handed.max(state);
     }
 
-    /// A token that was returned, of this state.
-    pub(super) fn promise(&mut self, token: Token, state: usize) {
+    /// A token that was returned, and the number of the state that it covers.
+    pub(super) fn promise(&mut self, token: Token, covers: usize) {
         self.tokens.push(token);
-        self.covered = state;
+        self.covers.push(covers);
     }
 
-    /// The newest token, and the state that it covers.
-    pub(super) fn newest_token(&self) -> Option<(Token, usize)> {
-        Some((*self.tokens.last()?, self.covered))
+    /// The newest token of those that `counts` accepts by number and value, and the number of the state that it covers.
+    pub(super) fn newest_token(&self, counts: impl Fn(usize, &Token) -> bool) -> Option<(Token, usize)> {
+        let mut all = self.tokens.iter().zip(&self.covers).enumerate();
+        all.rfind(|(number, (token, _))| counts(*number, token)).map(|(_, (token, covers))| (*token, *covers))
     }
 
     /// The log may be gone: tokens prove nothing any more.
     pub(super) fn forget_tokens(&mut self) {
         self.tokens.clear();
+        self.covers.clear();
     }
 
     /// Tokens that the log's history contains.
@@ -73,7 +75,8 @@ impl<T: Trial> History<T> {
 
     /// The log was opened again and is in this state.
     pub(super) fn restart(&mut self, state: Option<T::Model>) {
-        *self = Self { tokens: std::mem::take(&mut self.tokens), ..Self::new(state) };
+        let (tokens, known) = (std::mem::take(&mut self.tokens), self.covers.len());
+        *self = Self { tokens, covers: vec![0; known], ..Self::new(state) };
     }
 
     /// Lowest number of a state that may be found; `power` says whether power was lost.

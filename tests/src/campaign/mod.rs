@@ -37,6 +37,7 @@ pub mod flips;
 pub mod garbage;
 pub mod hostile;
 pub mod journal;
+pub mod matrix;
 pub mod raft;
 pub mod random;
 pub mod snapshot;
@@ -48,7 +49,7 @@ mod budget;
 mod driver;
 mod history;
 mod recovery;
-mod rest;
+pub(crate) mod rest;
 mod script;
 
 use crate::subject::Factory;

@@ -11,34 +11,34 @@ use annals_logs::error::Token;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A log at rest.
-pub(super) struct Rest<T: Trial> {
-    pub(super) name: &'static str,
-    pub(super) disk: SimDisk,
+pub(crate) struct Rest<T: Trial> {
+    pub(crate) name: &'static str,
+    pub(crate) disk: SimDisk,
     /// What it held after each step that changed it.
-    pub(super) states: Vec<T::Model>,
+    pub(crate) states: Vec<T::Model>,
     /// The first of these that was not overtaken by an acknowledged one. The last one, of a closed log.
-    pub(super) least: usize,
-    pub(super) closed: bool,
+    pub(crate) least: usize,
+    pub(crate) closed: bool,
     /// The frames of each file.
-    pub(super) frames: BTreeMap<String, Vec<FrameInfo>>,
+    pub(crate) frames: BTreeMap<String, Vec<FrameInfo>>,
     /// What its logs are made with.
-    pub(super) shape: T::Shape,
+    pub(crate) shape: T::Shape,
     /// The storage as it was at rest after earlier steps, oldest first.
-    pub(super) older: Vec<SimDisk>,
+    pub(crate) older: Vec<SimDisk>,
     /// The newest token, and the first state that contains it.
-    pub(super) token: Option<(Token, usize)>,
+    pub(crate) token: Option<(Token, usize)>,
 }
 
 impl<T: Trial> Rest<T> {
     /// The frame that holds this byte.
-    pub(super) fn frame_at(&self, file: &str, byte: u64) -> Option<&FrameInfo> {
+    pub(crate) fn frame_at(&self, file: &str, byte: u64) -> Option<&FrameInfo> {
         let frames = self.frames.get(file)?;
         frames.iter().find(|frame| (frame.offset..frame.offset + u64::from(frame.bytes)).contains(&byte))
     }
 }
 
 /// The logs of a trial.
-pub(super) fn logs<T: Trial>(factory: Factory<'_>, seed: u64) -> Result<Vec<Rest<T>>, String> {
+pub(crate) fn logs<T: Trial>(factory: Factory<'_>, seed: u64) -> Result<Vec<Rest<T>>, String> {
     let scripts = T::at_rest().into_iter();
     scripts
         .map(|script| {
@@ -101,7 +101,7 @@ impl<T: Trial> Played<T> {
         closed: bool,
     ) -> Option<Rest<T>> {
         let Played { mut driver, mut older } = self;
-        let token = driver.history.newest_token();
+        let token = driver.history.newest_token(|_, _| true);
         driver.let_go();
         for disk in older.iter().chain([&disk]) {
             disk.settle();

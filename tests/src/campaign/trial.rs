@@ -100,6 +100,23 @@ pub trait Trial: Sized + 'static {
     /// Whether out-of-space in this operation leaves just what was there before.
     fn claims_space_first(op: &Self::Op) -> bool;
 
+    /// Whether the contract allows the first answer instead of the second where items are damaged.
+    fn differs_by_damage(_got: &Self::Answer, _wanted: &Self::Answer) -> bool {
+        false
+    }
+    /// Whether what was found damaged once stays marked so, and is reported until somebody puts it away.
+    fn marks_damage() -> bool {
+        false
+    }
+    /// Whether the first answer is right instead of the second for who reads another clock.
+    fn differs_by_clock(_got: &Self::Answer, _wanted: &Self::Answer) -> bool {
+        false
+    }
+    /// Whether somebody else may write the log, so that no handle trusts what it remembers.
+    fn is_shared(_: &Self::Shape) -> bool {
+        false
+    }
+
     /// How the two differ, in words.
     fn same(found: &Self::Model, wanted: &Self::Model) -> Result<(), String> {
         if found == wanted { Ok(()) } else { Err(format!("it holds {found:?}, not {wanted:?}")) }

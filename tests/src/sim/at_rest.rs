@@ -132,6 +132,20 @@ impl SimDisk {
         self.state().cells.remove(name);
     }
 
+    /// Writing back what a file was given fails in the background: its pages are clean, and not on the disk. Its next sync
+    /// says so, after it has written what came later. False if there was nothing to write.
+    pub fn fail_writeback(&self, name: &str) -> bool {
+        let mut state = self.state();
+        let id = state.names.get(name).copied();
+        if let Some(kept) = id.and_then(|id| state.files.get_mut(&id)) {
+            let (seq, pending) = (kept.body.seq(), kept.body.pending().count());
+            kept.body.fail_sync(seq, |_| false);
+            kept.late |= pending > 0;
+            return pending > 0;
+        }
+        false
+    }
+
     fn peek<T: Default>(&self, name: &str, look: impl FnOnce(&Kept) -> T) -> T {
         let state = self.state();
         let kept = state.names.get(name).and_then(|id| state.files.get(id));

@@ -2,6 +2,7 @@
 
 use super::body::Body;
 use super::content::Hash;
+use super::lie::Lying;
 use super::plan::{Call, CrashPlan, Fault, Point};
 use crate::rng::SplitMix64;
 use annals_logs::storage::{Cell, StorageError};
@@ -53,6 +54,8 @@ pub(super) struct Kept {
     pub(super) body: Body,
     pub(super) handles: usize,
     pub(super) named: bool,
+    /// Whether writing back failed in the background, and no sync has said so yet.
+    pub(super) late: bool,
 }
 
 /// What happens to a call.
@@ -100,6 +103,9 @@ pub(super) struct Disk {
     /// At a call somebody else has changed the disk to this.
     pub(super) change: Option<(u64, Arc<Disk>)>,
     pub(super) faults: Vec<Fault>,
+    pub(super) lying: Lying,
+    /// All calls since recording began.
+    pub(super) recorded: Option<Vec<(Call, Arc<str>)>>,
     pub(super) counters: Counters,
     pub(super) made: Vec<Call>,
     trace: VecDeque<Traced>,
@@ -130,6 +136,8 @@ impl Disk {
             crash: None,
             change: None,
             faults: Vec::new(),
+            lying: Lying::default(),
+            recorded: None,
             counters: Counters::default(),
             made: Vec::new(),
             trace: VecDeque::new(),
@@ -161,6 +169,8 @@ impl Disk {
             self.catch_up(&later);
         }
         self.counters.calls[call as usize] += 1;
+        self.recorded.iter_mut().for_each(|calls| calls.push((call, name.clone())));
+        self.consider_lying();
         let step = self.decide(call, name);
         if self.trace.len() == TRACE {
             self.trace.pop_front();
@@ -236,7 +246,9 @@ impl Disk {
             return Step::Fail { point: plan.point, error: crashed(), crash: true };
         }
         let hit = self.faults.iter_mut().position(|fault| {
-            let meant = fault.kind.is_none_or(|kind| kind == call) && name.starts_with(&fault.prefix);
+            let meant = fault.kind.is_none_or(|kind| kind == call)
+                && fault.from <= self.number
+                && name.starts_with(&fault.prefix);
             let now = meant && fault.skip == 0;
             fault.skip -= u64::from(meant && fault.skip > 0);
             now

@@ -1,7 +1,7 @@
 //! Handles of simulated files and of syncs under way.
 
 use super::disk::{Disk, Step, Ticket, breach, owner_of_file};
-use super::{Call, Point, SimDisk, crashed};
+use super::{Call, Point, SimDisk, Wrong, crashed};
 use crate::rng::SplitMix64;
 use annals_logs::storage::StorageError;
 use std::sync::Arc;
@@ -39,7 +39,8 @@ impl SimFile {
         let mut disk = self.disk.state();
         let step = disk.call(Call::Size, &self.name, 0, 0);
         let size = disk.body(self.id)?.size();
-        step.result(Ok(disk.twist(size)))
+        let size = disk.twist(size);
+        step.result(Ok(disk.bend_size(size)))
     }
 
     /// Up to `len` bytes; fewer only where the file ends.
@@ -50,6 +51,7 @@ impl SimFile {
         step.result(Ok(()))?;
         let mut bytes = disk.body(self.id)?.read(offset, len.into());
         disk.twist_bytes(&mut bytes);
+        disk.bend_read(self.id, offset, &mut bytes);
         disk.counters.bytes_read += bytes.len() as u64;
         disk.counters.longest_read = disk.counters.longest_read.max(len.into());
         Ok(bytes)
@@ -73,9 +75,13 @@ impl SimFile {
         disk.counters.bytes_written += bytes.len() as u64;
         let room = disk.room(disk.body(self.id)?.size());
         let fits = (room.saturating_sub(offset).min(bytes.len() as u64)) as usize;
+        let size = disk.body(self.id)?.size();
+        let target = disk.bend_write(offset, size);
+        let lost = disk.tells(Wrong::LostWrite);
         let body = disk.body_mut(self.id)?;
         match step {
-            Step::Go => body.write(offset, &bytes[..fits], |_| true),
+            Step::Go if lost => {}
+            Step::Go => body.write(target.unwrap_or(offset), &bytes[..fits], |_| true),
             Step::Fail { point: Point::Before, .. } => {}
             Step::Fail { point: Point::After, .. } => body.write(offset, &bytes[..fits], |_| true),
             Step::Fail { point: Point::Partway(seed), .. } => {
@@ -247,6 +253,14 @@ impl Disk {
         if self.lies && matches!(step, Step::Go) {
             return Ok(());
         }
+        if matches!(step, Step::Go) && self.tells(Wrong::IdleSync) {
+            return Ok(());
+        }
+        if matches!(step, Step::Go) && self.tells(Wrong::LosingSync) {
+            self.body_mut(file)?.fail_sync(upto, |_| false);
+            return Ok(());
+        }
+        let late = self.files.get_mut(&file).is_some_and(|kept| std::mem::take(&mut kept.late));
         let body = self.body_mut(file)?;
         match &step {
             Step::Go | Step::Fail { point: Point::After, .. } => body.sync(upto),
@@ -257,7 +271,7 @@ impl Disk {
                 body.fail_sync(upto, coin(*seed));
             }
         }
-        step.result(Ok(()))
+        step.result(if late { Err(StorageError::Io("injected, reported late".into())) } else { Ok(()) })
     }
 }
 

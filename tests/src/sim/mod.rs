@@ -18,7 +18,9 @@ mod disk;
 mod file;
 mod host;
 mod interleave;
+mod lie;
 mod plan;
+mod record;
 #[cfg(test)]
 mod tests;
 
@@ -27,6 +29,7 @@ pub use body::SizeKept;
 pub use content::{PAGE, SECTOR};
 pub use disk::Counters;
 pub use file::{SimFile, SimPending};
+pub use lie::{Lie, Wrong};
 pub use plan::{Call, Crash, CrashPlan, Fault, Point, Survivors};
 
 use crate::rng::SplitMix64;
@@ -253,7 +256,7 @@ impl SimDisk {
             };
             let id = new.fresh();
             new.names.insert(name.clone(), id);
-            new.files.insert(id, Kept { body, handles: 0, named: true });
+            new.files.insert(id, Kept { body, named: true, ..Kept::default() });
         }
         Self::of(new)
     }
@@ -335,6 +338,7 @@ impl SimDisk {
             names.filter(|name| name.starts_with(prefix) && after.is_none_or(|after| name.as_str() > after));
         let mut names: Vec<String> = names.take(max as usize).collect();
         disk.twist_names(&mut names);
+        disk.bend_names(prefix, max, &mut names);
         Ok(names)
     }
 
@@ -353,6 +357,7 @@ impl SimDisk {
             names.filter(|name| name.starts_with(prefix) && after.is_none_or(|after| name.as_str() > after));
         let mut names: Vec<String> = names.take(max as usize).cloned().collect();
         disk.twist_names(&mut names);
+        disk.bend_names(prefix, max, &mut names);
         Ok(names)
     }
 
@@ -364,6 +369,7 @@ impl SimDisk {
         let mut cell = disk.cells.get(&*name).cloned();
         if let Some(cell) = &mut cell {
             disk.twist_bytes(&mut cell.value);
+            disk.bend_cell(&mut cell.value);
             cell.version = disk.twist(cell.version);
         }
         step.result(Ok(cell))

@@ -72,6 +72,8 @@ pub struct Fault {
     pub kind: Option<Call>,
     /// Only calls on files, cells or locks whose name starts with this.
     pub prefix: String,
+    /// Only calls of this number or a later one.
+    pub from: u64,
     /// How many of those go well first.
     pub skip: u64,
     /// Whether the ones after the first failure fail too.
@@ -88,6 +90,7 @@ impl Fault {
         Self {
             kind: Some(kind),
             prefix: String::new(),
+            from: 0,
             skip: 0,
             sticky: false,
             point: Point::Before,
@@ -113,6 +116,11 @@ impl Fault {
     /// The same after `skip` calls that go well.
     pub fn after(self, skip: u64) -> Self {
         Self { skip, ..self }
+    }
+
+    /// The same, but not before the call of this number.
+    pub fn from(self, from: u64) -> Self {
+        Self { from, ..self }
     }
 
     /// The same, and all such calls after it fail too.

@@ -62,6 +62,7 @@ impl<H: Host> ChangeLog<H> {
             version,
             adopted: BTreeSet::new(),
             untidy: false,
+            found: None,
             space: Space::new(log.segment()),
         };
         let (name, held, logs) = (name.into(), Held::default(), alloc::vec![log]);
@@ -72,6 +73,10 @@ impl<H: Host> ChangeLog<H> {
             let earlier = log.instance.clone();
             // Its lock is held, so its holder is gone.
             log.take_over(&|instance| instance == earlier, &|instance, _| instance == earlier)?;
+            // It was not there when it was looked at: then what is missing must not look as if it never was.
+            if let Some(damage) = log.own()?.found.take() {
+                return Err(Error::Damaged(damage));
+            }
         }
         Ok(log)
     }

@@ -107,6 +107,9 @@ impl<H: Host> ChangeLog<H> {
         };
         if seen.says.is_err() || seen.is_kept() {
             let (instance, damaged) = (instance.into(), seen.damage());
+            if seen.says.is_err() {
+                self.own()?.found = damaged.clone();
+            }
             return Ok(alloc::vec![(epoch, Recovered { instance, changes: 0, damaged })]);
         }
         let mut members: Vec<Member<H>> = Vec::new();
@@ -125,6 +128,9 @@ impl<H: Host> ChangeLog<H> {
         self.still_own()?;
         for member in &members {
             self.put_away(member)?;
+        }
+        if let Some(damage) = members.iter().find_map(|member| member.damage.clone()) {
+            self.own()?.found = Some(damage);
         }
         Ok(members.into_iter().map(Member::report).collect())
     }

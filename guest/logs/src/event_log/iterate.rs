@@ -89,9 +89,10 @@ impl<H: Host> EventLog<H> {
                 Ok(next) => at = next,
                 Err(Error::Damaged(_)) if !items.ids.is_empty() => break,
                 Err(Error::Damaged(damage)) => {
-                    // What the damaged frame had below that was deleted before.
-                    let lowest = damage.lowest.map_or(stretch.start, |lowest| lowest.max(stretch.start));
-                    if let Some(range) = self.overtaken(lowest) {
+                    let lowest = damage.lowest.unwrap_or(stretch.start);
+                    // What was deleted before the iteration began is none of its events.
+                    let known = iterate.deleted.holding(lowest).is_some();
+                    if let Some(range) = self.overtaken(lowest).filter(|_| !known) {
                         return Err(Error::Deleted(range));
                     }
                     // Said once; the next call goes on behind it.

@@ -1,7 +1,8 @@
 //! The structured payloads: segment headers, indexes (in footers and seals), meta frames. See [`super`].
 //!
 //! All are postcard encodings of the structures here, in the order of their fields. Decoding takes hostile bytes: it
-//! returns none for anything that is not exactly what encoding writes, and allocates no more than the bytes given.
+//! returns none for anything but one whole structure with ranges and runs that can be (a number may take more bytes than
+//! it needs), and no length is believed beyond the bytes given.
 
 use super::frame::{Kind, Place};
 use super::{ALIGN, MAX_STRUCTURE, root};

@@ -3,8 +3,8 @@
 //! The root cell is the commit point: a log is there from the swap to `live` to the swap to `destroying`. Files of a log
 //! that is being created or destroyed are removed before its cell is; files without a cell are damage.
 
-use super::{failed, side_cells};
-use crate::error::{Damage, Error, Limit, Result};
+use super::{failed, side_cells, stale};
+use crate::error::{Damage, Error, Limit, Result, Token};
 use crate::format::frame::Place;
 use crate::format::names::{self, FileName};
 use crate::format::root::{Kind, Root, RootError, State};
@@ -229,9 +229,25 @@ pub(super) fn sweep<H: Host>(host: &H, name: &str, rooted: &Rooted) -> Result<()
 
 /// The live log of this name, if there is one; what a crash left half done is finished first. The caller holds the lock.
 pub(super) fn settle<H: Host>(host: &H, name: &str) -> Result<Option<Root>> {
+    settle_expecting(host, name, None)
+}
+
+/// The same. A log of which somebody has a token was live: a cell that says that it is being created is an old one.
+pub(super) fn settle_expecting<H: Host>(
+    host: &H,
+    name: &str,
+    expect: Option<Token>,
+) -> Result<Option<Root>> {
     if let Some(rooted) = read_root(host, name)? {
-        if rooted.root.state == State::Live {
+        let root = &rooted.root;
+        if root.state == State::Live {
             return Ok(Some(rooted.root));
+        }
+        if root.state == State::Creating {
+            if expect.is_some_and(|token| token.log == root.id) {
+                return Err(Error::RolledBack(Token { log: root.id, frame: 0, check: 0 }));
+            }
+            stale::check(host, name, root)?;
         }
         sweep(host, name, &rooted)?;
     }
@@ -282,6 +298,7 @@ pub(crate) fn destroy_unless<H: Host, T>(
         return settle(host, name).and(Err(Error::NotFound));
     };
     if rooted.root.state == State::Creating {
+        stale::check(host, name, &rooted.root)?;
         sweep(host, name, &rooted)?;
         return Err(Error::NotFound);
     }

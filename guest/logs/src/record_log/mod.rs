@@ -27,11 +27,13 @@ mod part;
 mod read;
 mod recovery;
 mod repair;
+mod roll;
 mod salvage;
 mod scan;
 mod shared;
 #[cfg(test)]
 mod sparse;
+mod stale;
 mod survey;
 mod sync;
 mod token;

@@ -13,6 +13,8 @@ use alloc::{format, string::String, vec::Vec};
 use core::ops::Range;
 
 const AHEAD: usize = 256 << 10;
+/// How often the size of a file may change while its end is looked for.
+const SIZES: u32 = 4;
 
 /// A frame that verifies.
 #[derive(Debug)]
@@ -81,17 +83,24 @@ impl<'a, F: File> Scanner<'a, F> {
 
     /// A scanner that ends where the zeros at the end of the file begin.
     pub(super) fn without_fill(file: &'a F, name: &'a str, place: Place) -> Result<Self> {
-        let size = file_size(file, name)?;
-        let mut scanner = Scanner::new(file, name, place, size);
-        scanner.size = match scanner.end_of_data(0) {
-            // A writer may have cut the fill in between.
-            Err(_) if file_size(file, name)? < size => {
-                scanner.size = file_size(file, name)?;
-                scanner.end_of_data(0)?
+        let mut scanner = Scanner::new(file, name, place, file_size(file, name)?);
+        for _ in 0..SIZES {
+            let size = scanner.size;
+            match scanner.end_of_data(0, 1) {
+                Ok(end) => {
+                    scanner.size = end;
+                    return Ok(scanner);
+                }
+                // A writer may have cut the fill in between, or added to it.
+                Err(error) => {
+                    scanner.size = file_size(file, name)?;
+                    if scanner.size == size {
+                        return Err(error);
+                    }
+                }
             }
-            end => end?,
-        };
-        Ok(scanner)
+        }
+        Err(Error::Storage(format!("reading {name}: its size keeps changing")))
     }
 
     fn get(&mut self, offset: u64, len: usize) -> Result<&[u8]> {
@@ -108,27 +117,29 @@ impl<'a, F: File> Scanner<'a, F> {
         Ok(bytes)
     }
 
-    /// The address behind the last byte, not below `from`, that is not zero; rounded up to where a frame may start.
-    fn end_of_data(&mut self, from: u64) -> Result<u64> {
-        let (mut end, mut step) = (self.size, 4096);
-        while end > from {
+    /// The address behind the last byte, not below `from`, that is not zero; rounded up to where a frame may start. The
+    /// first read asks for `more` bytes than the file should have: a size that is too small would make a log look cut.
+    fn end_of_data(&mut self, from: u64, more: u64) -> Result<u64> {
+        let (mut end, mut step, mut more) = (self.size, 4096, more);
+        while end > from || more > 0 {
             let start = end.saturating_sub(step).max(from);
             let len = (end - start) as usize;
-            let bytes = self.file.read(start, len as u32).map_err(|e| read_failed(self.name, e))?;
+            let asked = (len as u64 + more) as u32;
+            let bytes = self.file.read(start, asked).map_err(|e| read_failed(self.name, e))?;
             if bytes.len() != len {
-                return Err(Error::Storage(format!("reading {}: not as many bytes as asked for", self.name)));
+                return Err(Error::Storage(format!("reading {}: not as many bytes as it should have", self.name)));
             }
             if let Some(last) = bytes.iter().rposition(|b| *b != 0) {
                 return Ok((start + last as u64 + 1).next_multiple_of(ALIGN).min(self.size));
             }
-            (end, step) = (start, AHEAD as u64);
+            (end, step, more) = (start, AHEAD as u64, 0);
         }
         Ok(from)
     }
 
     /// Whether everything from `offset` on is zeros.
     pub(super) fn zeros_from(&mut self, offset: u64) -> Result<bool> {
-        Ok(offset >= self.size || self.end_of_data(offset)? <= offset)
+        Ok(offset >= self.size || self.end_of_data(offset, 0)? <= offset)
     }
 
     /// Whether the `len` bytes from `offset` on, or as many as the file has, are zeros.

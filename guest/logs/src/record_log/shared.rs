@@ -25,7 +25,7 @@ use super::{RecordLog, View, failed, life};
 use crate::error::{Damage, Error, Result, Token};
 use crate::format::frame::{Kind, Place};
 use crate::format::root::{Root, State};
-use crate::storage::{Host, StorageError};
+use crate::storage::{File, Host, StorageError};
 
 /// Bytes behind the last frame that are looked at.
 pub(super) const AHEAD: usize = 4096;
@@ -159,6 +159,13 @@ impl<H: Host, V: View> RecordLog<H, V> {
         }
         let behind = loop {
             let offset = self.history.tip.offset;
+            if size < offset.saturating_add(AHEAD as u64) {
+                // Little is left to look at: a size that is too small would hide what others wrote.
+                let more = file.read(size, 1).map_err(|e| super::window::read_failed(name, e))?;
+                if !more.is_empty() {
+                    break Behind::Gone;
+                }
+            }
             if scanner.is_nothing(offset, AHEAD)? {
                 let footer = self.history.tip.kind == Kind::Footer;
                 break if footer { Behind::Roll } else { Behind::Nothing };

@@ -253,8 +253,8 @@ impl Handle {
                 let outcome = log.recover(*stale);
                 match &outcome {
                     Ok(some) => {
-                        if let Some(damaged) = some.iter().find(|one| one.damaged.is_some()) {
-                            return Err(Trouble::Wrong(format!("{damaged:?}")));
+                        if let Some(damage) = some.iter().find_map(|one| one.damaged.clone()) {
+                            return Err(Error::Damaged(damage).into());
                         }
                         let taken = |other: &&str| some.iter().any(|one| one.instance == **other);
                         let fenced: Vec<_> = others().filter(taken).collect();

@@ -74,7 +74,9 @@ impl Handle {
             Op::Next(stream, limits) => {
                 if let Some((reader, iteration)) = self.streams.get_mut(*stream) {
                     match reader.next(*limits) {
-                        Err(error @ (Error::Storage(_) | Error::Closed)) => return Err(error.into()),
+                        Err(error @ (Error::Storage(_) | Error::Closed | Error::Damaged(_))) => {
+                            return Err(error.into());
+                        }
                         answer => model.check_next(iteration, *limits, &answer)?,
                     }
                 }

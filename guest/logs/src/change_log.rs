@@ -44,6 +44,7 @@ mod held;
 mod item;
 mod open;
 mod options;
+mod orphan;
 mod recover;
 mod scan;
 mod state;

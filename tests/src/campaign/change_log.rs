@@ -42,6 +42,7 @@ impl Trial for ChangeLog {
     type Seen = seen::Seen;
 
     const USUAL: Shape = Shape { heartbeat_ms: 30_000 };
+    const TOKENS_COVER_ALL: bool = false;
 
     fn draw_shape(draw: &mut Draw) -> Shape {
         Shape { heartbeat_ms: draw.one_of(&[1, 1000, 30_000, 30_000]) }

@@ -29,6 +29,7 @@
 
 pub mod beside;
 pub mod change_log;
+pub mod damage;
 pub mod draw;
 pub mod event;
 pub mod faults;

@@ -47,6 +47,10 @@ pub trait Trial: Sized + 'static {
     /// What most scripts use.
     const USUAL: Self::Shape;
 
+    /// Whether a token tells that everything is there that was promised before it. That of an instance covers only
+    /// what this instance did.
+    const TOKENS_COVER_ALL: bool = true;
+
     /// Draws the shape of a random run.
     fn draw_shape(draw: &mut Draw) -> Self::Shape;
     /// Draws how a log is opened, or created if there is none.

@@ -117,6 +117,7 @@ pub(super) struct Disk {
     /// What the disk was before its calls, if that is recorded.
     pub(super) moments: Option<Moments>,
     pub(super) counters: Counters,
+    pub(super) made: Vec<Call>,
     trace: VecDeque<Traced>,
 }
 
@@ -149,6 +150,7 @@ impl Disk {
             recorded: None,
             moments: None,
             counters: Counters::default(),
+            made: Vec::new(),
             trace: VecDeque::new(),
         }
     }
@@ -169,6 +171,7 @@ impl Disk {
             return Step::Fail { point: Point::Before, error: crashed(), crash: true };
         }
         self.number += 1;
+        self.made.push(call);
         if self.number > self.most_calls {
             let error = breach(format!("more than {} calls\n{}", self.most_calls, self.trace()));
             return Step::Fail { point: Point::Before, error, crash: false };

@@ -180,6 +180,11 @@ impl SimDisk {
         self.state().number
     }
 
+    /// All calls, the first one first.
+    pub fn calls_made(&self) -> Vec<Call> {
+        self.state().made.clone()
+    }
+
     /// What was asked since the start or the last reset.
     pub fn counters(&self) -> Counters {
         self.state().counters.clone()

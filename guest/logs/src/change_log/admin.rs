@@ -1,7 +1,7 @@
 //! What an operator asks of a change log: the files of all its instances together.
 
 use super::view::{self, Part};
-use super::{State, cell, fold};
+use super::{State, cell, fold, orphan};
 use crate::admin::{LogInfo, SegmentInfo};
 use crate::error::{Damage, Error, Result};
 use crate::format::instance::Life;
@@ -121,7 +121,16 @@ fn check_at<H: Host>(host: &H, name: &str, root: &Root) -> Result<Check<H>> {
             Err(error) => return Err(error),
         }
     }
-    // Files of this log without a cell are leftovers, not damage.
+    damage.extend(orphan::older_root(host, name, root)?);
+    for lost in orphan::orphans(host, name, root)? {
+        // Somebody may have come, or have been taken over, since.
+        let files = record_log::parts(host, name, root.id)?.0;
+        let cells = cell::list(host, name)?;
+        if files.contains(&lost.epoch) && cells.iter().all(|(_, epoch)| *epoch != lost.epoch) {
+            damage.push(lost.damage);
+        }
+    }
+    // Other files of this log without a cell are leftovers, not damage.
     damage.extend(record_log::parts(host, name, root.id)?.1.iter().map(|file| stray(file)));
     let total = parts.iter().map(|(_, part)| part.total).sum();
     let (host, name, root) = (host.clone(), name.into(), root.clone());

@@ -1,7 +1,7 @@
 //! Looking at a change log without being an instance of it: no lock is taken and nothing is changed.
 
 use super::held::{Entry, Held};
-use super::{ChangeLog, Options, State, cell, fold, open};
+use super::{ChangeLog, Options, State, cell, fold, open, orphan};
 use crate::error::{Damage, Error, Result, Token};
 use crate::format::names;
 use crate::format::root::{Kind, Root, State as Life};
@@ -90,6 +90,8 @@ fn read_once<H: Host>(host: &H, name: &str, root: &Root) -> Result<View<H>> {
         };
         parts.push(Part { seen, read });
     }
+    found.extend(orphan::older_root(host, name, root)?.map(|damage| (0, damage)));
+    found.extend(orphan::orphans(host, name, root)?.into_iter().map(|lost| (lost.epoch, lost.damage)));
     // What is wrong with files that are going anyway costs nothing.
     found.retain(|(epoch, _)| !superseded.contains(epoch));
     let damage = found.into_iter().map(|(_, damage)| damage).collect();

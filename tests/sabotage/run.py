@@ -6,8 +6,8 @@
     tests/sabotage/run.py --check    only check that each one still applies (this is what CI does)
     tests/sabotage/run.py --again    forget earlier results
 
-`list.toml` holds them: a file, a text that stands in it exactly once, and what to put in its place. The quick native
-suite runs on each, or the tests of the host that the entry names (`tests`, arguments of cargo test). The copy and the
+`list.toml` (the guest's) and `host.toml` hold them: a file, a text that stands in it exactly once, and what to put in its
+place. The quick native suite must notice each of the guest's; each of the host's names its own `command`. The copy and the
 results are in target/sabotage; the tree itself is not touched. Exit 0 if every one was caught, else 1.
 """
 
@@ -30,8 +30,8 @@ KINDS = {"journal": "journal::", "event_log": "event::", "raft_log": "raft::", "
 
 def suite_of(entry):
     """The commands that must notice this one, quickest first; the first that fails is enough."""
-    if entry and "tests" in entry:
-        return [shlex.split(entry["tests"])]
+    if entry and "command" in entry:
+        return [shlex.split(entry["command"])[2:]]  # behind `cargo test`
     kind = entry and next((k for k in KINDS if f"guest/logs/src/{k}" in entry["file"]), None)
     campaigns = ["-p", "annals-tests", "--test", "campaigns"]
     return [
@@ -44,8 +44,8 @@ def suite_of(entry):
 
 
 def load():
-    with open(ROOT / "tests" / "sabotage" / "list.toml", "rb") as file:
-        return tomllib.load(file)["sabotage"]
+    lists = [ROOT / "tests" / "sabotage" / name for name in ("list.toml", "host.toml")]
+    return [entry for path in lists for entry in tomllib.loads(path.read_text())["sabotage"]]
 
 
 def check(entries):

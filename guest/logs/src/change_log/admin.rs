@@ -90,7 +90,7 @@ pub(crate) struct Check<H: Host> {
 
 /// Begins to check every byte.
 pub(crate) fn check<H: Host>(host: &H, name: &str) -> Result<Check<H>> {
-    loop {
+    for _ in 0..view::ATTEMPTS {
         let root = view::root(host, name)?;
         let check = check_at(host, name, &root)?;
         // The files of a log that was made anew meanwhile are no leftovers of the one before.
@@ -98,6 +98,7 @@ pub(crate) fn check<H: Host>(host: &H, name: &str) -> Result<Check<H>> {
             return Ok(check);
         }
     }
+    Err(view::made_anew(name))
 }
 
 fn check_at<H: Host>(host: &H, name: &str, root: &Root) -> Result<Check<H>> {

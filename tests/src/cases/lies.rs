@@ -16,6 +16,7 @@ pub(super) const CASES: &[Case] = &[
     case!(a_compaction_whose_fold_is_gone_is_damage, "S17"),
     case!(garbage_behind_zeros_in_the_sector_of_a_header_is_refused, "D8.6"),
     case!(damage_that_shows_only_while_a_name_is_taken_over_is_told, "C21"),
+    case!(what_was_removed_stays_removed_though_a_cell_could_not_be_read, "C16"),
 ];
 
 /// A lie from the first call on.
@@ -152,6 +153,32 @@ fn damage_that_shows_only_while_a_name_is_taken_over_is_told(subject: &dyn Subje
                 found += some.len();
             }
             ensure!(found == 3, "{wrong:?} at call {call}: {found} of 3 changes, and nobody says so");
+        }
+    }
+    Ok(())
+}
+
+/// Who took over and could not put away what it took must not be gone without a trace: whoever finds the claim then
+/// would take it all over again.
+fn what_was_removed_stays_removed_though_a_cell_could_not_be_read(subject: &dyn Subject) -> Outcome {
+    let named = |name| change_log::named(Mode::OpenOrCreate, name);
+    let log = subject.open_change_log(LOG, &named("a")).fine()?;
+    let change = change_log::Change { payload: vec![7; 30], cleanup_after_ms: None };
+    log.record(b"id", &change).fine()?;
+    drop(log);
+    for wrong in [Wrong::FlippedCell, Wrong::LongCell] {
+        for call in 1..60 {
+            let disk = subject.disk().fork();
+            disk.plan_lie(Some(lie(wrong, call, false, call)));
+            let again = subject.on(disk.clone());
+            let Ok(log) = again.open_change_log(LOG, &named("a")) else { continue };
+            disk.plan_lie(None);
+            log.remove(None, b"id").fine()?;
+            log.close().fine()?;
+            let other = again.open_change_log(LOG, &named("b")).fine()?;
+            other.recover(0).fine()?;
+            let found = other.get(Some("a"), b"id").fine()?;
+            ensure!(found.is_none(), "{wrong:?} at call {call}: it is back");
         }
     }
     Ok(())

@@ -322,7 +322,9 @@ impl<H: Host> ChangeLog<H> {
         let Some(seen) = cell::look(&self.host, &self.name, self.root.id, instance, epoch)? else {
             return Ok(());
         };
-        let (Some(claimer), Ok(says)) = (seen.claimer(), &seen.says) else { return Ok(()) };
+        // One that cannot be read may still say that this instance claimed it, and then this one must not just be gone.
+        let says = seen.says.as_ref().map_err(|damage| Error::Damaged(damage.clone()))?;
+        let Some(claimer) = seen.claimer() else { return Ok(()) };
         if claimer.epoch != self.epoch() {
             return Ok(());
         }

@@ -214,7 +214,8 @@ impl FrameHeader {
         let ids: Vec<u64> =
             payload.get(start..end)?.as_chunks::<8>().0.iter().map(|b| u64::from_le_bytes(*b)).collect();
         let ascend = ids.is_sorted_by(|a, b| a < b);
-        let good = ids.first() == Some(&self.first) && ids.last().and_then(|id| id.checked_add(1)) == Some(self.end);
+        let good =
+            ids.first() == Some(&self.first) && ids.last().and_then(|id| id.checked_add(1)) == Some(self.end);
         (self.listed && ascend && good).then_some(ids)
     }
 

@@ -233,11 +233,7 @@ pub(super) fn settle<H: Host>(host: &H, name: &str) -> Result<Option<Root>> {
 }
 
 /// The same. A log of which somebody has a token was live: a cell that says that it is being created is an old one.
-pub(super) fn settle_expecting<H: Host>(
-    host: &H,
-    name: &str,
-    expect: Option<Token>,
-) -> Result<Option<Root>> {
+pub(super) fn settle_expecting<H: Host>(host: &H, name: &str, expect: Option<Token>) -> Result<Option<Root>> {
     if let Some(rooted) = read_root(host, name)? {
         let root = &rooted.root;
         if root.state == State::Live {

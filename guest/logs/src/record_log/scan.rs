@@ -127,7 +127,10 @@ impl<'a, F: File> Scanner<'a, F> {
             let asked = (len as u64 + more) as u32;
             let bytes = self.file.read(start, asked).map_err(|e| read_failed(self.name, e))?;
             if bytes.len() != len {
-                return Err(Error::Storage(format!("reading {}: not as many bytes as it should have", self.name)));
+                return Err(Error::Storage(format!(
+                    "reading {}: not as many bytes as it should have",
+                    self.name
+                )));
             }
             if let Some(last) = bytes.iter().rposition(|b| *b != 0) {
                 return Ok((start + last as u64 + 1).next_multiple_of(ALIGN).min(self.size));

@@ -102,6 +102,7 @@ pub(crate) fn check<H: Host>(host: &H, name: &str) -> Result<Check<H>> {
 }
 
 fn check_at<H: Host>(host: &H, name: &str, root: &Root) -> Result<Check<H>> {
+    let cells = cell::list(host, name)?;
     let mut damage = Vec::new();
     let mut parts = VecDeque::new();
     for seen in cell::all(host, name, root.id)? {
@@ -123,7 +124,12 @@ fn check_at<H: Host>(host: &H, name: &str, root: &Root) -> Result<Check<H>> {
         }
     }
     damage.extend(orphan::older_root(host, name, root)?);
-    for lost in orphan::orphans(host, name, root)? {
+    let lost = match orphan::orphans(host, name, root) {
+        // What cannot be read may have gone since it was listed.
+        Err(Error::Storage(_)) if cell::list(host, name)? != cells => Vec::new(),
+        outcome => outcome?,
+    };
+    for lost in lost {
         // Somebody may have come, or have been taken over, since.
         let files = record_log::parts(host, name, root.id)?.0;
         let cells = cell::list(host, name)?;

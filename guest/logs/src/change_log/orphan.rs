@@ -8,7 +8,7 @@
 use super::cell;
 use super::held;
 use super::{ChangeLog, fold};
-use crate::error::{Damage, Result, Token};
+use crate::error::{Damage, Error, Result, Token};
 use crate::format::instance::{Found, Instance, Life};
 use crate::format::names;
 use crate::format::root::Root;
@@ -32,9 +32,15 @@ pub(super) fn orphans<H: Host>(host: &H, name: &str, root: &Root) -> Result<Vec<
     for &epoch in files.iter().filter(|epoch| **epoch <= root.generation && !cells.contains(epoch)) {
         let part = Root { generation: epoch, ..root.clone() };
         let read = match fold::read(host, name, &part, None, 0) {
+            // They may have gone since they were listed, or some of them.
+            Err(Error::Storage(_)) if !record_log::parts(host, name, root.id)?.0.contains(&epoch) => continue,
+            Err(Error::Storage(_)) => fold::read(host, name, &part, None, 0),
+            outcome => outcome,
+        };
+        let read = match read {
             Ok(read) if read.damage.is_none() && !read.held.is_empty() => read,
-            Err(error) if !matches!(error, crate::error::Error::Damaged(_)) => return Err(error),
-            _ => continue,
+            Ok(_) | Err(Error::Damaged(_)) => continue,
+            Err(error) => return Err(error),
         };
         let own = read.held.iter().find(|(_, entry)| entry.epoch == epoch);
         let instance = own.map_or_else(|| format!("epoch-{epoch}"), |(key, _)| held::split(key).0.into());

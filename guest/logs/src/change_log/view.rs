@@ -64,9 +64,10 @@ fn read_at<H: Host>(host: &H, name: &str, root: &Root) -> Result<View<H>> {
     };
     for _ in 0..ATTEMPTS {
         let before = hands()?;
-        let view = read_once(host, name, root)?;
+        let view = read_once(host, name, root);
+        // What cannot be read may have gone since it was listed.
         if before == hands()? {
-            return Ok(view);
+            return view;
         }
     }
     Err(Error::Storage(format!("the instances of {name} came and went while they were read")))

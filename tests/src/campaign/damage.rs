@@ -2,7 +2,7 @@
 //!
 //! Its corpus are the logs that a trial leaves at rest, closed and not, and what crashes leave of its scripts. On each of
 //! them every bit of files and cells is flipped, and every operation on sectors, files and cells is done that
-//! [`tamper`] knows. Then the log is verified, opened for reading and for writing, and read in every way. Nobody ever
+//! `tamper` knows. Then the log is verified, opened for reading and for writing, and read in every way. Nobody ever
 //! gets what was not written; a refused open changes nothing, and so does reading. What becomes of each is counted:
 //!
 //! * *at open*: refused for writing.

@@ -603,7 +603,7 @@ mod tests {
 
     #[test]
     fn no_frame_lists_the_highest_number_which_nothing_is_behind() {
-        // Found by fuzzing: the position behind it overflowed.
+        // Found while a fuzz target was written: the position behind it overflowed.
         let header = FrameHeader { listed: true, first: 7, end: u64::MAX, ..fields(Kind::Put, 2) };
         let payload = |last: u64| [[0; 8], 7u64.to_le_bytes(), last.to_le_bytes()].concat();
         assert_eq!(header.listed(&payload(u64::MAX - 1)), Some(alloc::vec![7, u64::MAX - 1]));

@@ -7,3 +7,8 @@ use annals_tests::campaign::Budget;
 use component::component;
 
 annals_tests::campaign_tests!("component", component, Budget::COMPONENT);
+
+mod damage {
+    use super::*;
+    annals_tests::damage_tests!("component", component, Budget::COMPONENT);
+}

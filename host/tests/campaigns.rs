@@ -9,3 +9,8 @@ use component::component;
 
 annals_tests::campaign_tests!("component", component, Budget::COMPONENT);
 annals_tests::state_tests!("component", component, Plan::COMPONENT);
+
+mod damage {
+    use super::*;
+    annals_tests::damage_tests!("component", component, Budget::COMPONENT);
+}

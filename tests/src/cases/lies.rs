@@ -3,8 +3,7 @@
 use super::kit::*;
 use super::{Case, case};
 use crate::change_log;
-use crate::rng::SplitMix64;
-use crate::sim::{CrashPlan, Lie, Point, SECTOR, SimDisk, Wrong};
+use crate::sim::{CrashPlan, Lie, Point, Wrong};
 use crate::subject::snapshot::{Options as SnapshotOptions, Update};
 use crate::subject::{ALL, SEGMENT, Subject, options};
 use annals_logs::error::Error;
@@ -14,7 +13,6 @@ pub(super) const CASES: &[Case] = &[
     case!(a_size_that_is_too_small_cuts_no_log, "D10.5"),
     case!(a_root_cell_that_is_too_old_sweeps_no_log, "G15.9", "D7.1"),
     case!(a_compaction_whose_fold_is_gone_is_damage, "S17"),
-    case!(garbage_behind_zeros_in_the_sector_of_a_header_is_refused, "D8.6"),
     case!(damage_that_shows_only_while_a_name_is_taken_over_is_told, "C21"),
     case!(what_was_removed_stays_removed_though_a_cell_could_not_be_read, "C16"),
 ];
@@ -27,18 +25,21 @@ fn lie(wrong: Wrong, call: u64, sticky: bool, seed: u64) -> Lie {
 /// The log would look cut, be repaired, and go on over what it held.
 fn a_size_that_is_too_small_cuts_no_log(subject: &dyn Subject) -> Outcome {
     let journal = create(subject)?;
-    append_batch(&*journal, 0, 30)?;
-    journal.flush().fine()?;
-    for seed in 0..60 {
+    for position in 0..8 {
+        append_long(&*journal, position, position + 1, 3000)?;
+        journal.flush().fine()?;
+    }
+    let all = holding_long(0, 8, 3000);
+    for seed in 0..120 {
         let disk = subject.disk().fork();
         disk.plan_lie(Some(lie(Wrong::SmallSize, 1 + seed % 15, seed % 2 == 0, seed)));
         match subject.on(disk.clone()).open(LOG, &options(Mode::Open)) {
-            Ok(journal) => holds(&*journal, &holding(0, 30))?,
+            Ok(journal) => holds(&*journal, &all)?,
             Err(Error::Storage(_) | Error::Damaged(_)) => {}
             Err(other) => return Err(format!("seed {seed}: {other:?}")),
         }
         disk.plan_lie(None);
-        holds(&*subject.on(disk).open(LOG, &options(Mode::Open)).fine()?, &holding(0, 30))?;
+        holds(&*subject.on(disk).open(LOG, &options(Mode::Open)).fine()?, &all)?;
     }
     Ok(())
 }
@@ -96,37 +97,6 @@ fn a_compaction_whose_fold_is_gone_is_damage(subject: &dyn Subject) -> Outcome {
     let looking = subject.snapshots().open(LOG, &look).fine()?;
     refused!(looking.get(b"key"), Error::Damaged(_));
     refused!(looking.cursor(), Error::Damaged(_));
-    Ok(())
-}
-
-/// The sector that holds a header which verifies has reached the disk: zeros in it are no sign of a tear, and what stands
-/// behind must not be cut for them.
-fn garbage_behind_zeros_in_the_sector_of_a_header_is_refused(subject: &dyn Subject) -> Outcome {
-    let item = [vec![0; 600], vec![7; 1400]].concat();
-    for pad in (0..SECTOR as usize).step_by(8) {
-        let subject = subject.on(SimDisk::new(pad as u64));
-        let journal = create(&*subject)?;
-        journal.append_batch(&[&vec![1; pad + 1][..]]).fine()?;
-        journal.append_batch(&[&item[..]]).fine()?;
-        let disk = subject.disk().fork();
-        disk.settle();
-        let file = disk.file_names().pop().ok_or("there is no file")?;
-        let last = subject.frames(&file).fine()?.pop().ok_or("there is no frame")?;
-        // Everything of the frame but the sector in which it begins, and the one behind where its header may end.
-        let from = (last.offset / SECTOR + 2) * SECTOR;
-        let end = last.offset + u64::from(last.bytes);
-        let garbage: Vec<u8> =
-            SplitMix64::new(9).bytes((end - from) as usize).into_iter().map(|byte| byte | 1).collect();
-        let clean = disk.file_bytes(&file);
-        disk.overwrite(&file, from, &garbage);
-        let header_ends = last.offset + annals_logs::format::HEADER as u64;
-        // Zeros of a whole sector are what a tear leaves: there the garbage begins at once.
-        let first = header_ends.next_multiple_of(SECTOR);
-        let all: Vec<u8> = clean[first as usize..end as usize].iter().map(|_| 0xA5).collect();
-        disk.overwrite(&file, first, &all);
-        let subject = subject.on(disk);
-        refused!(subject.open(LOG, &options(Mode::Open)), Error::Damaged(_));
-    }
     Ok(())
 }
 

@@ -276,7 +276,7 @@ impl<'a, F: File> Scanner<'a, F> {
 
     /// Whether a bad frame looks like a write of which some sectors did not reach the disk: each part that fails has a
     /// sector that reads as zeros, or the frame reads as zeros from within that part to its end. If the header fails,
-    /// only its own bytes count, never the fill behind; if it verifies, its own sectors are not among the missing ones.
+    /// only its own bytes count, never the fill behind.
     pub(super) fn torn(&mut self, bad: &Bad) -> Result<bool> {
         let end = match &bad.header {
             Some(header) => bad.offset.saturating_add(header.len()),
@@ -299,14 +299,9 @@ impl<'a, F: File> Scanner<'a, F> {
                 zeros_from = start;
             }
         }
-        // The sectors that hold a header which verifies have reached the disk, as a whole.
-        let arrived = match &bad.header {
-            Some(_) => (bad.offset + HEADER as u64).next_multiple_of(SECTOR),
-            None => 0,
-        };
         for part in &bad.failing {
             let mut torn = part.end > zeros_from;
-            let mut at = part.start.max(arrived);
+            let mut at = part.start;
             while at < part.end && !torn {
                 // A sector's share of the frame, as far as it is in this part.
                 let next = ((at / SECTOR + 1) * SECTOR).min(part.end);

@@ -163,7 +163,7 @@ impl<T: Trial> Driver<T> {
         if let (Ok(handle), Ok(state)) = (answer, wanted) {
             match T::getters(&handle, &state) {
                 // Where they read storage.
-                Err(what) if self.doubt.is_some() && what.contains("Err(") => {}
+                Err(what) if (self.doubt.is_some() || self.faulty) && what.contains("Err(") => {}
                 // A bound of what may be there, where that cannot be read.
                 Err(what) if self.doubt == Some(Doubt::Damage) && T::is_shared(&self.shape) => {
                     self.odd = Some(what);

@@ -68,7 +68,7 @@ impl Plan {
     }
 
     /// Seconds in a debug build.
-    pub const QUICK: Plan = Plan { images: 200_000, ..Plan::exhaust(2) };
+    pub const QUICK: Plan = Plan { images: 210_000, ..Plan::exhaust(2) };
     /// A systematic part, for the component, whose instances take longer to start.
     pub const COMPONENT: Plan = Plan { every: 8, ..Plan::exhaust(2) };
 }

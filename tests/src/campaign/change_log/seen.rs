@@ -95,7 +95,15 @@ impl SeenBy<State> for Seen {
 
     fn never_there(&self, states: &[State]) -> Option<String> {
         let once = |key: &Key, change: &Change| states.iter().any(|state| state.once(key, change));
-        self.served().find(|(key, change)| !once(key, change)).map(|(key, _)| format!("{key:?}"))
+        // Without its cell nobody can tell what was taken over from an instance and removed since: all of it is shown again,
+        // and the cell is reported.
+        let orphan = |origin: &str| {
+            let cell = format!("change.{}.{origin}.", super::super::trial::LOG);
+            self.damage.iter().any(|d| d.file.starts_with(&cell) && d.what.contains("is missing"))
+        };
+        let mut served = self.served();
+        let wrong = served.find(|(key, change)| !once(key, change) && !orphan(&key.0));
+        wrong.map(|(key, _)| format!("{key:?}"))
     }
 }
 

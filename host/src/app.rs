@@ -16,7 +16,7 @@ pub use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder};
 use crate::{
     error::{Cause, Error},
     link,
-    runtime::{Config, Memory, engine},
+    runtime::{Config, LENT, Memory, engine},
     storage::Storage,
 };
 use std::{fmt, sync::Arc};
@@ -73,7 +73,7 @@ impl App {
         let mut store = Store::new(self.command.engine(), State { context, table, memory, wasi });
         store.limiter(|state| &mut state.memory);
         store.set_hostcall_fuel(config.call_byte_count());
-        store.set_max_component_handles(config.handle_count());
+        store.set_max_component_handles(config.handle_count().saturating_add(LENT));
         let ran = self
             .command
             .instantiate(&mut store)

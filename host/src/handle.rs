@@ -13,9 +13,11 @@
 //! that getters do not wait for a sync.
 
 mod child;
+mod stream;
 mod ticket;
 
 pub(crate) use child::Child;
+pub(crate) use stream::Stream;
 pub use ticket::SyncTicket;
 pub(crate) use ticket::TicketCalls;
 

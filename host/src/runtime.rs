@@ -324,7 +324,7 @@ impl Runtime {
         let mut store = Store::new(self.component.engine(), State { context, table, memory });
         store.limiter(|state| &mut state.memory);
         store.set_hostcall_fuel(config.call_bytes);
-        store.set_max_component_handles(config.handles);
+        store.set_max_component_handles(config.handles.saturating_add(LENT));
         wind_up(&mut store, config.call_time);
         match self.component.instantiate(&mut store) {
             Ok(annals) => Ok(Instance { store, annals, call_time: config.call_time, trapped: false }),
@@ -359,6 +359,10 @@ fn precompile(bytes: &[u8], config: &Config) -> wasmtime::Result<AnnalsPre<State
     })?;
     AnnalsPre::new(linker.instantiate_pre(&component)?)
 }
+
+/// Handles that calls may lend beyond those that are counted. Without them an instance with as many handles as it may have
+/// could not even use one: instead of being told that there are too many, it would trap.
+pub(crate) const LENT: usize = 16;
 
 /// Advances the clock that bounds calls, for as long as the engine is in use.
 fn tick(engine: &Engine) -> std::io::Result<()> {

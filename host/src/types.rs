@@ -132,6 +132,16 @@ pub enum Mode {
     ReadOnly,
 }
 
+impl Mode {
+    /// How to open a log again that was opened so: it exists then.
+    pub(crate) fn again(self) -> Mode {
+        match self {
+            Mode::Create | Mode::OpenOrCreate => Mode::Open,
+            Mode::Open | Mode::ReadOnly => self,
+        }
+    }
+}
+
 /// Consecutive items, packed into one piece of memory.
 ///
 /// ```

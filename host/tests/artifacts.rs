@@ -200,6 +200,23 @@ fn what_a_crashed_export_left_is_used_and_a_running_one_is_left_alone() {
     Artifact::open(&out).unwrap();
 }
 
+#[test]
+fn an_export_takes_nothing_that_appears_meanwhile_and_shares_its_place_with_nobody() {
+    let (place, fold) = (Place::new(), fold(&Arc::new(Memory::new())));
+    let out = place.join("out");
+    let mut seen = 0;
+    let exported = fold.export().unwrap().to_directory(&out, |_, _| {
+        if seen == 0 {
+            assert_eq!(fold.export_to(&out), Err(Error::Locked), "another export has begun");
+            fs::create_dir(&out).unwrap();
+        }
+        seen += 1;
+    });
+    assert_eq!((exported, seen > 0), (Err(Error::Exists), true));
+    assert_eq!(place.names(), ["out"], "what it wrote is gone");
+    assert_eq!(fs::read_dir(&out).unwrap().count(), 0, "somebody else's directory is as it was");
+}
+
 /// Replaces the first `from` in the manifest.
 fn edit(out: &Path, from: &str, to: &str) {
     let path = out.join("MANIFEST.json");

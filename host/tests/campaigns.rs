@@ -4,6 +4,13 @@
 mod component;
 
 use annals_tests::campaign::Budget;
+use annals_tests::campaign::states::Plan;
 use component::component;
 
 annals_tests::campaign_tests!("component", component, Budget::COMPONENT);
+annals_tests::state_tests!("component", component, Plan::COMPONENT);
+
+mod damage {
+    use super::*;
+    annals_tests::damage_tests!("component", component, Budget::COMPONENT);
+}

@@ -2,6 +2,7 @@
 //!
 //! * [`cases`]: conformance cases, a table of claims. `annals conformance` lists the same table.
 //! * [`campaign`]: random runs, crash and fault sweeps, bit flips; each from a printed seed.
+//! * [`fuzz`]: what the fuzzer runs, from any bytes.
 //! * [`model`]: the naive journal that knows every answer.
 //! * [`event`]: the event log under test, and its model.
 //! * [`raft`]: the same for Raft logs: trait, native subject, model.
@@ -16,6 +17,7 @@ pub mod campaign;
 pub mod cases;
 pub mod change_log;
 pub mod event;
+pub mod fuzz;
 pub mod model;
 pub mod native;
 pub mod raft;

@@ -19,7 +19,7 @@ pub const MAX_COUNT: u64 = 1 << 20;
 pub type Item = Arc<[u8]>;
 
 /// A journal's contents and its section size.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Model {
     boundary: u64,
     items: VecDeque<Item>,

@@ -1,5 +1,5 @@
 //! The quick form of the campaigns, against the native library. `ANNALS_SEED` chooses another seed, `ANNALS_FULL=1` does
-//! everything.
+//! everything, `ANNALS_SHORT=1` little, for runs on many mutants.
 
 use annals_tests::campaign::change_log::ChangeLog;
 use annals_tests::campaign::event::EventLog;
@@ -12,7 +12,12 @@ use annals_tests::sim::SimDisk;
 use annals_tests::subject::Subject;
 
 fn budget() -> Budget {
-    if std::env::var_os("ANNALS_FULL").is_some() { Budget::FULL } else { Budget::QUICK }
+    let is_set = |name| std::env::var_os(name).is_some();
+    match (is_set("ANNALS_FULL"), is_set("ANNALS_SHORT")) {
+        (true, _) => Budget::FULL,
+        (false, true) => Budget::SHORT,
+        (false, false) => Budget::QUICK,
+    }
 }
 
 annals_tests::campaign_tests!("native", native, budget());

@@ -44,6 +44,7 @@ mod held;
 mod item;
 mod open;
 mod options;
+mod orphan;
 mod recover;
 mod scan;
 mod state;
@@ -52,7 +53,6 @@ mod view;
 pub(crate) use admin::{check as verification, info, live_runs, segments};
 pub use options::{
     Change, HEARTBEAT_MS, InstanceInfo, InstanceState, Options, Outstanding, Recovered, SEGMENT_BYTES,
-    SEGMENT_BYTES_RANGE,
 };
 pub use scan::Scan;
 

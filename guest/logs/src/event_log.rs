@@ -15,15 +15,15 @@ mod state;
 
 pub use archive::Archive;
 pub use iterate::Iterate;
-pub use options::{Options, Policy, ROTATE_AT, ROTATE_AT_RANGE, WRITE_BUFFER};
+pub use options::{Options, Policy, WRITE_BUFFER};
 
 use crate::error::{Bounds, Error, Result, Token};
 use crate::format::root;
 use crate::format::{MAX_BATCH, MAX_ITEM};
+use crate::limits::{SEGMENT_BYTES, check_fixed};
 use crate::record_log::{self, Create, Lane, RecordLog, Request, Ticket};
 use crate::storage::Host;
-use crate::types::Mode;
-use alloc::{format, string::String, vec::Vec};
+use alloc::{string::String, vec::Vec};
 pub(crate) use state::State;
 
 /// How an append ended.
@@ -66,17 +66,11 @@ impl<H: Host> EventLog<H> {
             expect: options.expect,
             lock_wait_ms: options.lock_wait_ms,
             create: Create {
-                segment_bytes: options.rotate_at.unwrap_or(ROTATE_AT),
+                segment_bytes: options.rotate_at.unwrap_or(SEGMENT_BYTES),
                 options: Vec::new(),
                 view: State::default(),
             },
-            accept: &|header, _| match options.rotate_at {
-                Some(asked) if asked != header.segment_bytes => {
-                    let is = header.segment_bytes;
-                    Err(Error::OptionsDiffer(format!("rotate-at: the log has {is}, asked for {asked}")))
-                }
-                _ => Ok(()),
-            },
+            accept: &|header, _| check_fixed("rotate-at", options.rotate_at, header.segment_bytes),
         };
         let mut log = RecordLog::open(host, name, &request)?;
         if options.shared {
@@ -203,13 +197,12 @@ impl<H: Host> EventLog<H> {
 
     /// The token, once that sync has succeeded.
     pub fn poll_sync(&mut self, ticket: &SyncTicket) -> Result<Option<Token>> {
-        self.log.finish_sync(&ticket.0, false)
+        self.log.poll_sync(&ticket.0)
     }
 
     /// Waits for it.
     pub fn wait_sync(&mut self, ticket: &SyncTicket) -> Result<Token> {
-        let token = self.log.finish_sync(&ticket.0, true)?;
-        token.ok_or(Error::Other("the sync was waited for and has no outcome".into()))
+        self.log.wait_sync(&ticket.0)
     }
 
     /// What there is.
@@ -248,11 +241,5 @@ pub fn destroy<H: Host>(host: &H, name: &str) -> Result<()> {
 
 /// A request to look at an event log without changing it.
 pub(crate) fn look() -> Request<'static, State> {
-    Request {
-        mode: Mode::ReadOnly,
-        expect: None,
-        lock_wait_ms: 0,
-        create: Create { segment_bytes: ROTATE_AT, options: Vec::new(), view: State::default() },
-        accept: &|_, _| Ok(()),
-    }
+    Request::reading(State::default())
 }

@@ -8,17 +8,17 @@
 mod options;
 mod state;
 
-pub use options::{ITEMS_PER_SECTION, Options, SEGMENT_BYTES, SEGMENT_BYTES_RANGE, WRITE_BUFFER};
+pub use options::{ITEMS_PER_SECTION, Options, WRITE_BUFFER};
 
 use crate::error::{Bounds, Error, Result, Token};
 use crate::format::frame::Kind;
 use crate::format::root;
-use crate::limits::{check_batch, check_item, check_room};
+use crate::limits::{SEGMENT_BYTES, check_batch, check_fixed, check_item, check_room, check_segment_bytes};
 use crate::record_log::{self, Create, Lane, NewFrame, RecordLog, Request, Ticket};
 use crate::storage::Host;
 use crate::types::{Batch, Items, Limits, Mode};
 use alloc::vec::Vec;
-use options::{Fixed, differ, fixed_of};
+use options::{Fixed, fixed_of};
 use state::Change;
 pub(crate) use state::State;
 
@@ -50,9 +50,7 @@ impl<H: Host> Journal<H> {
     pub fn open(host: H, name: &str, options: &Options) -> Result<Self> {
         let invalid = |what: &str| Err(Error::InvalidArgument(what.into()));
         let segment_bytes = options.segment_bytes.unwrap_or(SEGMENT_BYTES);
-        if !SEGMENT_BYTES_RANGE.contains(&segment_bytes) {
-            return invalid("segment-bytes: from 64 KiB to 1 GiB");
-        }
+        check_segment_bytes("segment-bytes", options.segment_bytes)?;
         if options.items_per_section == Some(0) {
             return invalid("items-per-section: at least 1");
         }
@@ -76,10 +74,10 @@ impl<H: Host> Journal<H> {
             },
             accept: &|header, view| {
                 let has = fixed_of(&header.options)?;
-                differ("items-per-section", options.items_per_section, has.items_per_section)?;
-                differ("sync-sections", options.sync_sections, has.sync_sections)?;
-                differ("compression", options.compression, has.compression)?;
-                differ("segment-bytes", options.segment_bytes, header.segment_bytes)?;
+                check_fixed("items-per-section", options.items_per_section, has.items_per_section)?;
+                check_fixed("sync-sections", options.sync_sections, has.sync_sections)?;
+                check_fixed("compression", options.compression, has.compression)?;
+                check_fixed("segment-bytes", options.segment_bytes, header.segment_bytes)?;
                 match options.start_at {
                     Some(at) if !view.may_start_at(at) => Err(Error::Exists),
                     _ => Ok(()),
@@ -420,13 +418,12 @@ impl<H: Host> Journal<H> {
 
     /// The token, once that sync has succeeded.
     pub fn poll_sync(&mut self, ticket: &SyncTicket) -> Result<Option<Token>> {
-        self.log.finish_sync(&ticket.0, false)
+        self.log.poll_sync(&ticket.0)
     }
 
     /// Waits for it.
     pub fn wait_sync(&mut self, ticket: &SyncTicket) -> Result<Token> {
-        let token = self.log.finish_sync(&ticket.0, true)?;
-        token.ok_or(Error::Other("the sync was waited for and has no outcome".into()))
+        self.log.wait_sync(&ticket.0)
     }
 
     /// Syncs, seals, and lets go of the lock.
@@ -445,11 +442,5 @@ pub fn destroy<H: Host>(host: &H, name: &str) -> Result<()> {
 
 /// A request to look at a journal without changing it.
 pub(crate) fn look() -> Request<'static, State> {
-    Request {
-        mode: Mode::ReadOnly,
-        expect: None,
-        lock_wait_ms: 0,
-        create: Create { segment_bytes: SEGMENT_BYTES, options: Vec::new(), view: State::default() },
-        accept: &|_, _| Ok(()),
-    }
+    Request::reading(State::default())
 }

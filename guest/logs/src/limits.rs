@@ -1,7 +1,34 @@
-//! What a caller may ask for: sizes of items and batches, checked before anything is written.
+//! What a caller may ask for: sizes of items, batches and files, checked before anything is written.
 
 use crate::error::{Error, Limit, Result};
 use crate::format::{MAX_BATCH, MAX_COUNT, MAX_CURSOR, MAX_ITEM, MAX_KEY, MAX_VERSION};
+use alloc::format;
+use core::{fmt::Display, ops::RangeInclusive};
+
+/// Size of a full segment, by default.
+pub(crate) const SEGMENT_BYTES: u64 = 16 << 20;
+/// Smallest and largest size of a full segment.
+const SEGMENT_BYTES_RANGE: RangeInclusive<u64> = 64 << 10..=1 << 30;
+
+/// An error if a segment cannot be of the size that this option asks for.
+pub(crate) fn check_segment_bytes(option: &str, asked: Option<u64>) -> Result<()> {
+    match asked {
+        Some(bytes) if !SEGMENT_BYTES_RANGE.contains(&bytes) => {
+            Err(Error::InvalidArgument(format!("{option}: from 64 KiB to 1 GiB")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// An error if a fixed option was asked for and differs from the log's.
+pub(crate) fn check_fixed<T: Display + PartialEq>(option: &str, asked: Option<T>, is: T) -> Result<()> {
+    match asked {
+        Some(asked) if asked != is => {
+            Err(Error::OptionsDiffer(format!("{option}: the log has {is}, asked for {asked}")))
+        }
+        _ => Ok(()),
+    }
+}
 
 /// An error if an item is too large.
 pub(crate) fn check_item(len: u64) -> Result<()> {

@@ -18,11 +18,10 @@ pub use types::{Entries, Entry, HardState, LogId, Options};
 use crate::error::{Bounds, Error, Limit, Result, Token};
 use crate::format::frame::Kind;
 use crate::format::root;
-use crate::journal::{SEGMENT_BYTES, SEGMENT_BYTES_RANGE};
+use crate::limits::{SEGMENT_BYTES, check_fixed, check_segment_bytes};
 use crate::record_log::{self, Create, NewFrame, RecordLog, Request, Ticket, View};
 use crate::storage::Host;
-use crate::types::Mode;
-use alloc::{format, vec::Vec};
+use alloc::vec::Vec;
 use batch::Batch;
 pub(crate) use state::State;
 use state::{Change, FIRST};
@@ -43,21 +42,13 @@ impl<H: Host> RaftLog<H> {
     /// Creates, opens or recovers a Raft log.
     pub fn open(host: H, name: &str, options: &Options) -> Result<Self> {
         let segment_bytes = options.segment_bytes.unwrap_or(SEGMENT_BYTES);
-        if !SEGMENT_BYTES_RANGE.contains(&segment_bytes) {
-            return Err(Error::InvalidArgument("segment-bytes: from 64 KiB to 1 GiB".into()));
-        }
+        check_segment_bytes("segment-bytes", options.segment_bytes)?;
         let request = Request {
             mode: options.mode,
             expect: options.expect,
             lock_wait_ms: options.lock_wait_ms,
             create: Create { segment_bytes, options: Vec::new(), view: State::new() },
-            accept: &|header, _| match options.segment_bytes {
-                Some(asked) if asked != header.segment_bytes => Err(Error::OptionsDiffer(format!(
-                    "segment-bytes: the log has {}, asked for {asked}",
-                    header.segment_bytes
-                ))),
-                _ => Ok(()),
-            },
+            accept: &|header, _| check_fixed("segment-bytes", options.segment_bytes, header.segment_bytes),
         };
         let durable = host.is_durable();
         let log = RecordLog::open(host, name, &request)?;
@@ -233,13 +224,12 @@ impl<H: Host> RaftLog<H> {
 
     /// The token, once that sync has succeeded.
     pub fn poll_sync(&mut self, ticket: &SyncTicket) -> Result<Option<Token>> {
-        self.log.finish_sync(&ticket.0, false)
+        self.log.poll_sync(&ticket.0)
     }
 
     /// Waits for it.
     pub fn wait_sync(&mut self, ticket: &SyncTicket) -> Result<Token> {
-        let token = self.log.finish_sync(&ticket.0, true)?;
-        token.ok_or(Error::Other("the sync was waited for and has no outcome".into()))
+        self.log.wait_sync(&ticket.0)
     }
 
     /// Syncs, seals, and lets go of the lock.
@@ -255,11 +245,5 @@ pub fn destroy<H: Host>(host: &H, name: &str) -> Result<()> {
 
 /// A request to look at a Raft log without changing it.
 pub(crate) fn look() -> Request<'static, State> {
-    Request {
-        mode: Mode::ReadOnly,
-        expect: None,
-        lock_wait_ms: 0,
-        create: Create { segment_bytes: SEGMENT_BYTES, options: Vec::new(), view: State::new() },
-        accept: &|_, _| Ok(()),
-    }
+    Request::reading(State::new())
 }

@@ -28,12 +28,14 @@ pub use types::*;
 
 use crate::error::{Error, Result, Token};
 use crate::format::{frame, root};
-use crate::journal::{SEGMENT_BYTES, SEGMENT_BYTES_RANGE};
-use crate::limits::{check_cursor, check_item, check_key, check_room, check_total, check_version};
+use crate::limits::{
+    SEGMENT_BYTES, check_cursor, check_fixed, check_item, check_key, check_room, check_segment_bytes,
+    check_total, check_version,
+};
 use crate::record_log::{self, Create, Lane, NewFrame, RecordLog, Request, View, room};
 use crate::storage::Host;
 use crate::types::Mode;
-use alloc::{format, vec::Vec};
+use alloc::vec::Vec;
 use fold::{Fold, Slot, check_memory, copy, frame_bytes};
 use item::{HEAD, Item, Kind};
 use range::{Ahead, Readers, Sources};
@@ -55,18 +57,11 @@ pub struct Snapshot<H: Host> {
     retry_at: u64,
 }
 
-/// The segment size that was asked for.
-fn segment_bytes(asked: Option<u64>) -> Result<u64> {
-    match asked.unwrap_or(SEGMENT_BYTES) {
-        bytes if SEGMENT_BYTES_RANGE.contains(&bytes) => Ok(bytes),
-        _ => Err(Error::InvalidArgument("segment-bytes: from 64 KiB to 1 GiB".into())),
-    }
-}
-
 impl<H: Host> Snapshot<H> {
     /// Creates, opens or recovers a snapshot.
     pub fn open(host: H, name: &str, options: &Options) -> Result<Self> {
-        let segment_bytes = segment_bytes(options.segment_bytes)?;
+        check_segment_bytes("segment-bytes", options.segment_bytes)?;
+        let segment_bytes = options.segment_bytes.unwrap_or(SEGMENT_BYTES);
         if options.compact_at.is_some_and(|at| at < MIN_COMPACT_AT) {
             return Err(Error::InvalidArgument("compact-at: at least 64 KiB".into()));
         }
@@ -75,13 +70,7 @@ impl<H: Host> Snapshot<H> {
             expect: options.expect,
             lock_wait_ms: options.lock_wait_ms,
             create: Create { segment_bytes, options: Vec::new(), view: State::default() },
-            accept: &|header, _| match options.segment_bytes {
-                Some(asked) if asked != header.segment_bytes => Err(Error::OptionsDiffer(format!(
-                    "segment-bytes: the log has {}, asked for {asked}",
-                    header.segment_bytes
-                ))),
-                _ => Ok(()),
-            },
+            accept: &|header, _| check_fixed("segment-bytes", options.segment_bytes, header.segment_bytes),
         };
         let mut snapshot = if options.mode == Mode::ReadOnly {
             Self::open_read_only(&host, name, options, &request)?
@@ -336,11 +325,5 @@ pub fn destroy<H: Host>(host: &H, name: &str) -> Result<()> {
 
 /// A request to look at a snapshot without changing it.
 pub(crate) fn look() -> Request<'static, State> {
-    Request {
-        mode: Mode::ReadOnly,
-        expect: None,
-        lock_wait_ms: 0,
-        create: Create { segment_bytes: SEGMENT_BYTES, options: Vec::new(), view: State::default() },
-        accept: &|_, _| Ok(()),
-    }
+    Request::reading(State::default())
 }

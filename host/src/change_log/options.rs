@@ -128,10 +128,6 @@ impl Options {
 
     /// The same for opening it again: it exists then.
     pub(super) fn again(&self) -> Options {
-        let mode = match self.mode {
-            Mode::Create | Mode::OpenOrCreate => Mode::Open,
-            mode => mode,
-        };
-        Options { mode, ..self.clone() }
+        Options { mode: self.mode.again(), ..self.clone() }
     }
 }

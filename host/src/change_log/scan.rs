@@ -2,9 +2,8 @@
 
 use super::Outstanding;
 use crate::{
-    convert,
-    error::{Class, Error},
-    handle::Child,
+    error::Error,
+    handle::{Child, Stream},
     types::Limits,
 };
 use std::{fmt, iter::FusedIterator, vec};
@@ -28,15 +27,13 @@ use std::{fmt, iter::FusedIterator, vec};
 /// # Ok::<(), annals::Error>(())
 /// ```
 pub struct Scan {
-    /// None once the end was told.
-    reader: Option<Child>,
-    limits: Limits,
+    stream: Stream,
     batch: vec::IntoIter<Outstanding>,
 }
 
 impl Scan {
     pub(super) fn new(reader: Child) -> Scan {
-        Scan { reader: Some(reader), limits: Limits::default(), batch: Vec::new().into_iter() }
+        Scan { stream: Stream::new(reader), batch: Vec::new().into_iter() }
     }
 
     /// Sets how much is read at once.
@@ -48,7 +45,7 @@ impl Scan {
 
     /// Sets how much is read at once from now on.
     pub fn set_limits(&mut self, limits: Limits) {
-        self.limits = limits;
+        self.stream.limits = limits;
     }
 
     /// The next changes, or none at the end, apart from those that the iterator has read already. Unlike that, it goes on
@@ -58,12 +55,12 @@ impl Scan {
     /// [`Closed`](Error::Closed), [`Pruned`](Error::Pruned): for good. [`Damaged`](Error::Damaged): the next call goes on
     /// behind it. [`Storage`](Error::Storage): the next call tries again.
     pub fn next_batch(&mut self) -> Result<Option<Vec<Outstanding>>, Error> {
-        let Some(reader) = &self.reader else { return Ok(None) };
-        let limits = convert::limits_to_wit(self.limits);
-        let changes = reader.call(|annals, store, reader| {
-            annals.annals_log_change_log().reader().call_next(store, reader, limits)
-        })?;
-        Ok(changes.map(|changes| changes.into_iter().map(Outstanding::of).collect()))
+        self.stream.read(
+            |annals, store, reader, limits| {
+                annals.annals_log_change_log().reader().call_next(store, reader, limits)
+            },
+            |changes| Ok(changes.into_iter().map(Outstanding::of).collect()),
+        )
     }
 }
 
@@ -75,16 +72,10 @@ impl Iterator for Scan {
             if let Some(outstanding) = self.batch.next() {
                 return Some(Ok(outstanding));
             }
-            self.reader.as_ref()?;
-            match self.next_batch() {
-                Ok(Some(batch)) => self.batch = batch.into_iter(),
-                Ok(None) => self.reader = None,
-                Err(error) => {
-                    if error.class() != Class::Damage {
-                        self.reader = None;
-                    }
-                    return Some(Err(error));
-                }
+            let answer = self.next_batch();
+            match self.stream.step(answer)? {
+                Ok(batch) => self.batch = batch.into_iter(),
+                Err(error) => return Some(Err(error)),
             }
         }
     }
@@ -94,6 +85,6 @@ impl FusedIterator for Scan {}
 
 impl fmt::Debug for Scan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Scan").field("limits", &self.limits).finish_non_exhaustive()
+        f.debug_struct("Scan").field("limits", &self.stream.limits).finish_non_exhaustive()
     }
 }

@@ -1,13 +1,14 @@
 //! Input as items, packed into batches: what the formats of an input have in common.
 //!
 //! A batch is handed out when it is large enough, when it holds as many items as the caller wants, when the input ends
-//! or fails, and when the input is slower than we are: a line from a terminal or from `tail -f` does not wait here for
-//! others to come. Whatever precedes a failure is handed out before the failure is told.
+//! or fails, and when the input would have to be waited for: lines from a terminal, from `tail -f` or from a program that
+//! waits for an answer do not wait here for others to come. Whatever precedes a failure is handed out before the failure
+//! is told.
 
 use std::{
     fmt,
     fs::{File, Metadata},
-    io::{self, Read},
+    io,
     path::{Path, PathBuf},
 };
 
@@ -15,7 +16,7 @@ use annals::limits::ITEM_BYTES;
 use anyhow::{Context as _, bail};
 use clap::ValueEnum;
 
-use super::{files::Files, lines::Lines, output::Count, prefixed::Prefixed};
+use super::{files::Files, lines::Lines, output::Count, prefixed::Prefixed, reading::Reading};
 
 /// Most items in one batch.
 pub(crate) const BATCH_ITEMS: usize = 8192;
@@ -23,8 +24,6 @@ pub(crate) const BATCH_ITEMS: usize = 8192;
 pub(crate) const BATCH_BYTES: usize = 256 << 10;
 /// How much is read at once.
 pub(crate) const CHUNK: usize = 128 << 10;
-/// A read that returns less than this came from a slow producer, or from the end of a file.
-pub(crate) const SLOW: usize = 4 << 10;
 
 /// Items, packed: item `i` is `bytes[ends[i-1]..ends[i]]`. At least one.
 pub(crate) struct Items<'a> {
@@ -167,7 +166,7 @@ impl Input {
 }
 
 /// Opens a file or standard input, and says how long it is, where that is known.
-fn open(path: &Path) -> anyhow::Result<(Box<dyn Read>, Option<u64>)> {
+fn open(path: &Path) -> anyhow::Result<(Box<dyn Reading>, Option<u64>)> {
     if path.as_os_str() == "-" {
         return Ok((Box::new(io::stdin()), None));
     }

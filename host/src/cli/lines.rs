@@ -4,11 +4,14 @@
 //! is an item too; an empty line is an empty item. So an input of `n` LFs has `n` items, and one more if bytes follow
 //! the last LF.
 
-use std::{io, io::Read};
+use std::io;
 
 use annals::limits::ITEM_BYTES;
 
-use super::input::{BATCH_BYTES, BATCH_ITEMS, CHUNK, InputError, Items, SLOW, Source};
+use super::{
+    input::{BATCH_BYTES, BATCH_ITEMS, CHUNK, InputError, Items, Source},
+    reading::Reading,
+};
 
 /// Splits an input into items.
 pub(crate) struct Lines<R> {
@@ -17,8 +20,6 @@ pub(crate) struct Lines<R> {
     /// What of `chunk` was read and not yet looked at.
     from: usize,
     to: usize,
-    /// The last read returned little: the producer is slower than we are.
-    slow: bool,
     /// There is no more to read, or no way to.
     ended: bool,
     failure: Option<InputError>,
@@ -32,7 +33,7 @@ pub(crate) struct Lines<R> {
     read: u64,
 }
 
-impl<R: Read> Lines<R> {
+impl<R: Reading> Lines<R> {
     /// Starts at the current place of `input`.
     pub(crate) fn new(input: R) -> Lines<R> {
         Lines::with_chunk(input, CHUNK)
@@ -44,7 +45,6 @@ impl<R: Read> Lines<R> {
             chunk: vec![0; chunk].into_boxed_slice(),
             from: 0,
             to: 0,
-            slow: false,
             ended: false,
             failure: None,
             bytes: Vec::new(),
@@ -66,7 +66,6 @@ impl<R: Read> Lines<R> {
             }
             Ok(count) => {
                 (self.from, self.to) = (0, count);
-                self.slow = count < SLOW;
                 self.read += count as u64;
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -108,14 +107,14 @@ impl<R: Read> Lines<R> {
     }
 }
 
-impl<R: Read> Source for Lines<R> {
+impl<R: Reading> Source for Lines<R> {
     fn next_batch(&mut self, max: usize) -> Result<Option<Items<'_>>, InputError> {
         let max = max.clamp(1, BATCH_ITEMS);
         self.bytes.drain(..self.whole);
         self.whole = 0;
         self.ends.clear();
         while self.ends.len() < max && self.whole < BATCH_BYTES {
-            if self.from == self.to && (self.ended || (self.slow && !self.ends.is_empty())) {
+            if self.from == self.to && (self.ended || (!self.ends.is_empty() && self.input.may_wait())) {
                 break;
             }
             if self.from == self.to {
@@ -140,6 +139,7 @@ impl<R: Read> Source for Lines<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Read;
 
     /// What the first lines of this file say, as directly as it can be written.
     fn naive(input: &[u8]) -> Vec<Vec<u8>> {
@@ -148,7 +148,7 @@ mod tests {
         items
     }
 
-    fn all<R: Read>(lines: &mut Lines<R>, max: usize) -> (Vec<Vec<u8>>, Option<InputError>) {
+    fn all<R: Reading>(lines: &mut Lines<R>, max: usize) -> (Vec<Vec<u8>>, Option<InputError>) {
         let mut items = Vec::new();
         loop {
             match lines.next_batch(max) {
@@ -204,7 +204,7 @@ mod tests {
         assert_eq!(lines.next_batch(usize::MAX).unwrap().unwrap().ends.len(), 2);
     }
 
-    /// Reads that return what they are told, one after the other.
+    /// Reads that return what they are told, one after the other; each would have to be waited for.
     struct Script(Vec<io::Result<Vec<u8>>>);
 
     impl Read for Script {
@@ -218,6 +218,12 @@ mod tests {
         }
     }
 
+    impl Reading for Script {
+        fn may_wait(&self) -> bool {
+            true
+        }
+    }
+
     #[test]
     fn lines_of_a_slow_producer_do_not_wait_for_more() {
         let script = Script(vec![Ok(b"a\nb\nc".to_vec()), Ok(b"d\n".to_vec())]);
@@ -227,6 +233,10 @@ mod tests {
         let second = lines.next_batch(100).unwrap().unwrap();
         assert_eq!((second.ends, second.bytes), (&[2][..], &b"cd"[..]));
         assert!(lines.next_batch(100).unwrap().is_none());
+        // Nor do those that came in one large piece, before their producer fell silent.
+        let mut lines = Lines::new(Script(vec![Ok(b"0123456\n".repeat(1000)), Ok(b"z\n".to_vec())]));
+        assert_eq!(lines.next_batch(usize::MAX).unwrap().unwrap().ends.len(), 1000);
+        assert_eq!(lines.next_batch(usize::MAX).unwrap().unwrap().bytes, b"z");
     }
 
     #[test]

@@ -25,6 +25,7 @@ mod list;
 mod output;
 mod prefixed;
 mod raft;
+mod reading;
 mod replay;
 mod roundtrip;
 mod run;

@@ -1,10 +1,13 @@
 //! Items behind their lengths: 4 bytes, little-endian, then the item.
 
-use std::{io, io::Read};
+use std::io;
 
 use annals::limits::ITEM_BYTES;
 
-use super::input::{BATCH_BYTES, BATCH_ITEMS, CHUNK, InputError, Items, SLOW, Source};
+use super::{
+    input::{BATCH_BYTES, BATCH_ITEMS, CHUNK, InputError, Items, Source},
+    reading::Reading,
+};
 
 /// Splits an input into items.
 pub(crate) struct Prefixed<R> {
@@ -13,8 +16,6 @@ pub(crate) struct Prefixed<R> {
     /// What was read; from `from` on it is not yet in a batch.
     pending: Vec<u8>,
     from: usize,
-    /// The last read returned little: the producer is slower than we are.
-    slow: bool,
     /// There is no more to read, or no way to.
     ended: bool,
     failure: Option<InputError>,
@@ -26,7 +27,7 @@ pub(crate) struct Prefixed<R> {
     read: u64,
 }
 
-impl<R: Read> Prefixed<R> {
+impl<R: Reading> Prefixed<R> {
     /// Starts at the current place of `input`.
     pub(crate) fn new(input: R) -> Prefixed<R> {
         Prefixed {
@@ -34,7 +35,6 @@ impl<R: Read> Prefixed<R> {
             chunk: vec![0; CHUNK].into_boxed_slice(),
             pending: Vec::new(),
             from: 0,
-            slow: false,
             ended: false,
             failure: None,
             bytes: Vec::new(),
@@ -71,7 +71,6 @@ impl<R: Read> Prefixed<R> {
             Ok(0) => self.fail(InputError::Short(self.items + 1)),
             Ok(count) => {
                 self.pending.extend_from_slice(&self.chunk[..count]);
-                self.slow = count < SLOW;
                 self.read += count as u64;
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -87,7 +86,7 @@ impl<R: Read> Prefixed<R> {
     }
 }
 
-impl<R: Read> Source for Prefixed<R> {
+impl<R: Reading> Source for Prefixed<R> {
     fn next_batch(&mut self, max: usize) -> Result<Option<Items<'_>>, InputError> {
         let max = max.clamp(1, BATCH_ITEMS);
         self.bytes.clear();
@@ -96,7 +95,7 @@ impl<R: Read> Source for Prefixed<R> {
             if self.split() {
                 continue;
             }
-            if self.ended || (self.slow && !self.ends.is_empty()) {
+            if self.ended || (!self.ends.is_empty() && self.input.may_wait()) {
                 break;
             }
             self.fill();
@@ -116,12 +115,13 @@ impl<R: Read> Source for Prefixed<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Read;
 
     fn packed(items: &[&[u8]]) -> Vec<u8> {
         items.iter().flat_map(|item| [&(item.len() as u32).to_le_bytes(), *item].concat()).collect()
     }
 
-    fn all(input: impl Read, max: usize) -> (Vec<Vec<u8>>, Option<InputError>) {
+    fn all(input: impl Reading, max: usize) -> (Vec<Vec<u8>>, Option<InputError>) {
         let mut source = Prefixed::new(input);
         let mut items = Vec::new();
         loop {
@@ -144,12 +144,18 @@ mod tests {
         }
     }
 
-    /// One byte at a time.
+    /// One byte at a time, and each to be waited for.
     struct Slow<'a>(&'a [u8]);
 
     impl Read for Slow<'_> {
         fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
             self.0.read(&mut into[..1])
+        }
+    }
+
+    impl Reading for Slow<'_> {
+        fn may_wait(&self) -> bool {
+            true
         }
     }
 

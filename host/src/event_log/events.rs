@@ -2,8 +2,8 @@
 
 use crate::{
     convert,
-    error::{Class, Error},
-    handle::Child,
+    error::Error,
+    handle::{Child, Stream},
     types::{Items, Limits},
 };
 use std::fmt;
@@ -27,27 +27,23 @@ use std::fmt;
 /// }
 /// # Ok::<(), annals::Error>(())
 /// ```
-pub struct Events {
-    /// None once the end was told.
-    reader: Option<Child>,
-    limits: Limits,
-}
+pub struct Events(Stream);
 
 impl Events {
     pub(super) fn new(reader: Child) -> Events {
-        Events { reader: Some(reader), limits: Limits::default() }
+        Events(Stream::new(reader))
     }
 
     /// Sets how much one batch may hold.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Events {
-        self.limits = limits;
+        self.0.limits = limits;
         self
     }
 
     /// Sets how much the following batches may hold.
     pub fn set_limits(&mut self, limits: Limits) {
-        self.limits = limits;
+        self.0.limits = limits;
     }
 
     /// The next batch, or none at the end. Unlike the iterator, it goes on after an error: a failed read can be tried
@@ -57,11 +53,11 @@ impl Events {
     /// [`Closed`](Error::Closed), [`Deleted`](Error::Deleted): the last ones for good. [`Damaged`](Error::Damaged): the
     /// next call goes on behind it. [`Storage`](Error::Storage): the next call tries again.
     pub fn next_batch(&mut self) -> Result<Option<Items>, Error> {
-        let Some(reader) = &self.reader else { return Ok(None) };
-        let limits = convert::limits_to_wit(self.limits);
-        reader.checked(
-            |annals, store, reader| annals.annals_log_event_log().reader().call_next(store, reader, limits),
-            |items| items.map(convert::items).transpose(),
+        self.0.read(
+            |annals, store, reader, limits| {
+                annals.annals_log_event_log().reader().call_next(store, reader, limits)
+            },
+            convert::items,
         )
     }
 }
@@ -70,17 +66,8 @@ impl Iterator for Events {
     type Item = Result<Items, Error>;
 
     fn next(&mut self) -> Option<Result<Items, Error>> {
-        self.reader.as_ref()?;
-        let answer = self.next_batch().transpose();
-        let goes_on = match &answer {
-            Some(Ok(_)) => true,
-            Some(Err(error)) => error.class() == Class::Damage,
-            None => false,
-        };
-        if !goes_on {
-            self.reader = None;
-        }
-        answer
+        let answer = self.next_batch();
+        self.0.step(answer)
     }
 }
 
@@ -88,6 +75,6 @@ impl std::iter::FusedIterator for Events {}
 
 impl fmt::Debug for Events {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Events").field("limits", &self.limits).finish_non_exhaustive()
+        f.debug_struct("Events").field("limits", &self.0.limits).finish_non_exhaustive()
     }
 }

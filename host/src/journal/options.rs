@@ -140,10 +140,6 @@ impl Options {
 
     /// The same for opening it again: what was asked for at the first time only must not be asked again.
     pub(crate) fn again(&self) -> Options {
-        let mode = match self.mode {
-            Mode::Create | Mode::OpenOrCreate => Mode::Open,
-            mode => mode,
-        };
-        Options { mode, start_at: None, ..self.clone() }
+        Options { mode: self.mode.again(), start_at: None, ..self.clone() }
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::{
     convert,
-    error::{Class, Error},
-    handle::Child,
+    error::Error,
+    handle::{Child, Stream},
     types::{Batch, Limits},
 };
 use std::fmt;
@@ -27,27 +27,23 @@ use std::fmt;
 /// }
 /// # Ok::<(), annals::Error>(())
 /// ```
-pub struct Replay {
-    /// None once the end was told.
-    reader: Option<Child>,
-    limits: Limits,
-}
+pub struct Replay(Stream);
 
 impl Replay {
     pub(super) fn new(reader: Child) -> Replay {
-        Replay { reader: Some(reader), limits: Limits::default() }
+        Replay(Stream::new(reader))
     }
 
     /// Sets how much one batch may hold.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Replay {
-        self.limits = limits;
+        self.0.limits = limits;
         self
     }
 
     /// Sets how much the following batches may hold.
     pub fn set_limits(&mut self, limits: Limits) {
-        self.limits = limits;
+        self.0.limits = limits;
     }
 
     /// The next batch, or none at the end. Unlike the iterator, it goes on after an error: a failed read can be tried
@@ -58,11 +54,11 @@ impl Replay {
     /// [`Damaged`](Error::Damaged): the next call goes on behind it. [`Storage`](Error::Storage): the next call tries
     /// again.
     pub fn next_batch(&mut self) -> Result<Option<Batch>, Error> {
-        let Some(reader) = &self.reader else { return Ok(None) };
-        let limits = convert::limits_to_wit(self.limits);
-        reader.checked(
-            |annals, store, reader| annals.annals_log_journal().reader().call_next(store, reader, limits),
-            |batch| batch.map(convert::batch).transpose(),
+        self.0.read(
+            |annals, store, reader, limits| {
+                annals.annals_log_journal().reader().call_next(store, reader, limits)
+            },
+            convert::batch,
         )
     }
 }
@@ -71,17 +67,8 @@ impl Iterator for Replay {
     type Item = Result<Batch, Error>;
 
     fn next(&mut self) -> Option<Result<Batch, Error>> {
-        self.reader.as_ref()?;
-        let answer = self.next_batch().transpose();
-        let goes_on = match &answer {
-            Some(Ok(_)) => true,
-            Some(Err(error)) => error.class() == Class::Damage,
-            None => false,
-        };
-        if !goes_on {
-            self.reader = None;
-        }
-        answer
+        let answer = self.next_batch();
+        self.0.step(answer)
     }
 }
 
@@ -89,6 +76,6 @@ impl std::iter::FusedIterator for Replay {}
 
 impl fmt::Debug for Replay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Replay").field("limits", &self.limits).finish_non_exhaustive()
+        f.debug_struct("Replay").field("limits", &self.0.limits).finish_non_exhaustive()
     }
 }

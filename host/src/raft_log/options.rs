@@ -123,10 +123,6 @@ impl Options {
 
     /// The same for opening it again: what was asked for at the first time only must not be asked again.
     pub(super) fn again(&self) -> Options {
-        let mode = match self.mode {
-            Mode::Create | Mode::OpenOrCreate => Mode::Open,
-            mode => mode,
-        };
-        Options { mode, ..self.clone() }
+        Options { mode: self.mode.again(), ..self.clone() }
     }
 }

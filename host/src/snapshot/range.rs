@@ -4,8 +4,8 @@ use super::{Entries, Entry};
 use crate::{
     bindings::exports::annals::log::snapshot as wit,
     convert,
-    error::{Class, Error},
-    handle::Child,
+    error::Error,
+    handle::{Child, Stream},
     types::Limits,
 };
 use std::{fmt, iter::FusedIterator};
@@ -34,27 +34,23 @@ const MOST: Limits = Limits { count: 1 << 15, bytes: 1 << 20 };
 /// }
 /// # Ok::<(), annals::Error>(())
 /// ```
-pub struct Range {
-    /// None once the end was told.
-    reader: Option<Child>,
-    limits: Limits,
-}
+pub struct Range(Stream);
 
 impl Range {
     pub(super) fn new(reader: Child) -> Range {
-        Range { reader: Some(reader), limits: Limits::default() }
+        Range(Stream::new(reader))
     }
 
     /// Sets how much one batch may hold.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Range {
-        self.limits = limits;
+        self.0.limits = limits;
         self
     }
 
     /// Sets how much the following batches may hold.
     pub fn set_limits(&mut self, limits: Limits) {
-        self.limits = limits;
+        self.0.limits = limits;
     }
 
     /// The next entries, or none at the end. Unlike the iterator, it goes on after an error: a failed read can be tried
@@ -64,16 +60,12 @@ impl Range {
     /// [`Closed`](Error::Closed): for good. [`Damaged`](Error::Damaged): the next call goes on behind it.
     /// [`Storage`](Error::Storage): the next call tries again.
     pub fn next_batch(&mut self) -> Result<Option<Entries>, Error> {
-        let Some(reader) = &self.reader else { return Ok(None) };
-        let limits = convert::limits_to_wit(self.limits);
-        reader.checked(
-            |annals, store, reader| annals.annals_log_snapshot().reader().call_next(store, reader, limits),
-            |entries| {
-                let checked = |entries| {
-                    let wit::Entries { ends, bytes } = entries;
-                    Entries::new(ends, bytes).ok_or_else(|| convert::nonsense("entries"))
-                };
-                entries.map(checked).transpose()
+        self.0.read(
+            |annals, store, reader, limits| {
+                annals.annals_log_snapshot().reader().call_next(store, reader, limits)
+            },
+            |wit::Entries { ends, bytes }| {
+                Entries::new(ends, bytes).ok_or_else(|| convert::nonsense("entries"))
             },
         )
     }
@@ -83,17 +75,8 @@ impl Iterator for Range {
     type Item = Result<Entries, Error>;
 
     fn next(&mut self) -> Option<Result<Entries, Error>> {
-        self.reader.as_ref()?;
-        let answer = self.next_batch().transpose();
-        let goes_on = match &answer {
-            Some(Ok(_)) => true,
-            Some(Err(error)) => error.class() == Class::Damage,
-            None => false,
-        };
-        if !goes_on {
-            self.reader = None;
-        }
-        answer
+        let answer = self.next_batch();
+        self.0.step(answer)
     }
 }
 
@@ -101,7 +84,7 @@ impl FusedIterator for Range {}
 
 impl fmt::Debug for Range {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Range").field("limits", &self.limits).finish_non_exhaustive()
+        f.debug_struct("Range").field("limits", &self.0.limits).finish_non_exhaustive()
     }
 }
 

@@ -47,6 +47,12 @@ fn bytes_never_written_read_as_zeros(storage: &dyn Storage) {
     assert_eq!(file.size(), Ok(6));
 }
 
+fn a_write_of_nothing_changes_nothing(storage: &dyn Storage) {
+    let file = storage.create("f").unwrap();
+    file.write(65_536, b"").unwrap();
+    assert_eq!(file.size(), Ok(0));
+}
+
 fn removed_files_stay_readable_through_open_handles(storage: &dyn Storage) {
     let file = storage.create("a").unwrap();
     file.write(0, b"old").unwrap();
@@ -155,15 +161,28 @@ fn a_lock_excludes_until_it_is_dropped(storage: &dyn Storage) {
 }
 
 fn of_many_swaps_at_once_one_wins(storage: &dyn Storage) {
-    let start = value(storage.swap_cell("c", None, Some(b"0")));
-    let wins = thread::scope(|scope| {
-        let race = |_| {
-            scope.spawn(|| matches!(storage.swap_cell("c", Some(start), Some(b"1")), Ok(Swap::Swapped(_))))
-        };
-        let racers: Vec<_> = (0..8).map(race).collect();
-        racers.into_iter().filter(|_| true).map(|racer| racer.join().unwrap()).filter(|&won| won).count()
+    value(storage.swap_cell("c", None, Some(&0_u32.to_le_bytes())));
+    // Each adds one so many times. Whoever is too late is told so, and nothing else, and tries again.
+    let add = || {
+        let mut cell = storage.read_cell("c").unwrap().unwrap();
+        loop {
+            let number = u32::from_le_bytes(cell.value.try_into().unwrap()) + 1;
+            match storage.swap_cell("c", Some(cell.version), Some(&number.to_le_bytes())).unwrap() {
+                Swap::Swapped(_) => return,
+                Swap::Stale(now) => cell = now.unwrap(),
+            }
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| (0..50).for_each(|_| add()));
+        }
     });
-    assert_eq!(wins, 1);
+    assert_eq!(
+        storage.read_cell("c").unwrap().unwrap().value,
+        200_u32.to_le_bytes(),
+        "each of them won once"
+    );
 }
 
 macro_rules! claims {
@@ -185,6 +204,7 @@ claims! {
     files_are_created_once_and_opened_by_name
     reads_end_where_the_file_ends
     bytes_never_written_read_as_zeros
+    a_write_of_nothing_changes_nothing
     removed_files_stay_readable_through_open_handles
     syncs_end_and_may_be_asked_again
     lists_come_in_pages

@@ -1,11 +1,24 @@
-//! Makes hostile components: the world `annals` with every import and export, and one function of choice.
+//! Makes hostile components: the world `annals` with every import and export, and functions of choice.
 
 use std::{collections::HashMap, fmt::Write, path::Path};
 use wasmtime::{Engine, ExternType, FuncType, Module, ValType};
 use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_component_metadata};
 use wit_parser::{ManglingAndAbi, Resolve};
 
-const ATTACKED: &str = "annals:log/journal@0.1.0#[static]journal.open";
+/// What is hostile about a component, in WebAssembly text. `{create}` and its like are the imports of `annals:storage`,
+/// `{random-bytes}` is one of `wasi:random`, `{new-journal}` makes a handle of an exported resource; all are called as the
+/// canonical ABI says. A text in quotes and braces becomes pointer and length, `\\00` and its like in it a byte.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Evil<'a> {
+    /// Rests of functions, by the end of the name of what is exported; all others end at once.
+    pub(crate) exports: &'a [(&'a str, &'a str)],
+    /// Where the host asks for memory, before it gets some.
+    pub(crate) memory: &'a str,
+    /// What follows when the host has read an answer.
+    pub(crate) after: &'a str,
+    /// Further parts of the module.
+    pub(crate) parts: &'a str,
+}
 
 /// Memory of a hostile module: 0 to 1024 for the answers of imports, from 1024 on for texts, from 8192 on for what the
 /// host passes. `$report` makes the answer of `journal.open`: the error `out-of-range` with two numbers.
@@ -15,6 +28,7 @@ const COMMON: &str = r#"
   (global $grows (mut i32) (i32.const 1))
   (func $realloc (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
     (local $at i32) (local $pages i32)
+    ;; memory
     (local.set $at (i32.and (i32.add (global.get $free) (i32.const 15)) (i32.const -16)))
     (global.set $free (i32.add (local.get $at) (local.get 3)))
     (local.set $pages (i32.add (i32.shr_u (global.get $free) (i32.const 16)) (i32.const 1)))
@@ -51,10 +65,18 @@ fn signature(ty: &FuncType) -> String {
     text
 }
 
-/// A component whose `journal.open` is `body`, in WebAssembly text: the rest of a function with one parameter that
-/// returns `$report`. It may start with further functions between `---` lines. `{create}` and its like are the imports of
-/// `annals:storage`, called as the canonical ABI says; `\00` and its like in `{"text"}` become pointer and length.
+/// A component whose `journal.open` is `body`: the rest of a function with one parameter that returns `$report`. It may
+/// start with further functions before a line `---`.
 pub(crate) fn hostile(body: &str) -> Vec<u8> {
+    let (parts, body) = body.split_once("---").unwrap_or(("", body));
+    evil(Evil { exports: &[(OPEN, body)], parts, ..Evil::default() })
+}
+
+/// The function that most attacks take.
+pub(crate) const OPEN: &str = "/journal@0.1.0#[static]journal.open";
+
+/// The component that is as it is told.
+pub(crate) fn evil(evil: Evil<'_>) -> Vec<u8> {
     let mut resolve = Resolve::default();
     let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit");
     let (package, _) = resolve.push_dir(wit).unwrap();
@@ -72,19 +94,27 @@ pub(crate) fn hostile(body: &str) -> Vec<u8> {
         let short = if name.contains("[resource-drop]") { format!("drop-{short}") } else { short.to_owned() };
         if module.starts_with("annals:storage") {
             imports.insert(if name.contains("list-cells") { "list-cells".into() } else { short }, index);
+        } else if module.starts_with("wasi:random") {
+            imports.insert(short.replace("get-random", "random"), index);
+        } else if let (true, Some(resource)) =
+            (module.contains("/journal@"), name.strip_prefix("[resource-new]"))
+        {
+            imports.insert(format!("new-{resource}"), index);
         }
     }
-    text.push_str(COMMON);
-    let (before, body) = body.split_once("---").unwrap_or(("", body));
     let mut data = Vec::new();
-    text.push_str(&filled(before, &imports, &mut data));
+    text.push_str(&COMMON.replace(";; memory", &filled(evil.memory, &imports, &mut data)));
+    text.push_str(&filled(evil.parts, &imports, &mut data));
+    let after = filled(evil.after, &imports, &mut data);
     for export in dummy.exports() {
         let ExternType::Func(ty) = export.ty() else { continue };
         let name = export.name();
-        let inside = match name {
-            "cabi_realloc" => continue,
-            ATTACKED => filled(body, &imports, &mut data),
-            name if name.starts_with("cabi_post_") || name == "_initialize" => String::new(),
+        let told = evil.exports.iter().find(|(end, _)| name.ends_with(end));
+        let inside = match (name, told) {
+            ("cabi_realloc", _) => continue,
+            ("_initialize", _) => String::new(),
+            (name, _) if name.starts_with("cabi_post_") => after.clone(),
+            (_, Some((_, body))) => filled(body, &imports, &mut data),
             _ => "unreachable".into(),
         };
         writeln!(text, "(func (export {name:?}){} {inside})", signature(&ty)).unwrap();

@@ -1,10 +1,14 @@
-//! Components that attack their host: each is the world `annals` with one hostile function in place of `journal.open`.
-//! Whatever they do, the answer is a typed error, limits hold, logs beside them go on, and nothing outside of the storage
-//! is touched.
+//! Components that attack their host: each is the world `annals` with hostile functions, mostly one in place of
+//! `journal.open`. Whatever they do, the answer is a typed error, limits hold, logs beside them go on, and nothing outside
+//! of the storage is touched.
 
+mod answers;
 mod component;
+mod planted;
+mod reentry;
 mod storage;
 mod time_and_memory;
+mod wear;
 
 use annals::{
     Config, Error, Journal, Runtime,
@@ -42,6 +46,8 @@ struct Report {
 }
 
 /// Cases of `storage.error`.
+const EXISTS: u64 = 1;
+const LOCKED: u64 = 2;
 const OUT_OF_SPACE: u64 = 3;
 const INVALID_NAME: u64 = 4;
 const IO: u64 = 6;
@@ -75,7 +81,12 @@ impl Stage {
 
     /// Attacks with `body` in place of `journal.open`.
     fn attack(&mut self, config: Config, body: &str) -> Result<Report, Error> {
-        let runtime = Runtime::compile(&component::hostile(body), config).unwrap();
+        self.attack_with(config, &component::hostile(body))
+    }
+
+    /// Attacks with a component, by opening a journal.
+    fn attack_with(&mut self, config: Config, component: &[u8]) -> Result<Report, Error> {
+        let runtime = Runtime::compile(component, config).unwrap();
         let opened = runtime.journal(self.directory.clone(), "victim", &Options::default());
         let outcome = match opened {
             Err(Error::OutOfRange(bounds)) => Ok(Report { done: bounds.start, refused: bounds.end }),
@@ -89,7 +100,14 @@ impl Stage {
 
     /// The attack comes to its end and reports.
     fn survives(&mut self, body: &str) -> Report {
-        self.attack(Stage::config(), body).unwrap_or_else(|error| panic!("the attack was ended: {error:?}"))
+        let chain = |error: Error| {
+            let told: Vec<String> =
+                std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source())
+                    .map(ToString::to_string)
+                    .collect();
+            panic!("the attack was ended: {told:?}")
+        };
+        self.attack(Stage::config(), body).unwrap_or_else(chain)
     }
 
     /// The attack is stopped by this limit.

@@ -4,7 +4,7 @@ use super::*;
 
 /// Repeats `call` up to `times` times until it is refused; `$n` counts. The case of its error is at byte 4, or 8 where the
 /// answer is aligned to 8.
-fn repeat(before: &str, call: &str, times: u32, case: u32) -> String {
+pub(super) fn repeat(before: &str, call: &str, times: u32, case: u32) -> String {
     format!(
         "(local $n i64) (local $file i32)
         {before}
@@ -21,7 +21,7 @@ fn repeat(before: &str, call: &str, times: u32, case: u32) -> String {
 }
 
 /// Writes a number as six hexadecimal digits (of the letters a to p) to byte 256.
-const NUMBER: &str = "(func $number (param $n i32) (local $i i32)
+pub(super) const NUMBER: &str = "(func $number (param $n i32) (local $i i32)
       (loop $again
         (i32.store8 (i32.add (i32.const 256) (local.get $i))
           (i32.add (i32.const 97) (i32.and (local.get $n) (i32.const 15))))
@@ -30,9 +30,10 @@ const NUMBER: &str = "(func $number (param $n i32) (local $i i32)
         (br_if $again (i32.lt_u (local.get $i) (i32.const 6)))))
     ---
     ";
-const NUMBERED: &str = "(call $number (i32.wrap_i64 (local.get $n)))";
+pub(super) const NUMBERED: &str = "(call $number (i32.wrap_i64 (local.get $n)))";
 
-const CREATE: &str = r#"(call {create} {"mine"} (i32.const 0)) (local.set $file (i32.load (i32.const 4)))"#;
+pub(super) const CREATE: &str =
+    r#"(call {create} {"mine"} (i32.const 0)) (local.set $file (i32.load (i32.const 4)))"#;
 
 #[test]
 fn no_path_leads_out_of_the_storage() {

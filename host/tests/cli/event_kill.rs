@@ -1,11 +1,11 @@
 //! Kills `annals event …` with SIGKILL while it appends, retries, deletes, rotates and archives, over and over.
 //!
 //! After every kill, separate processes look at what is left: what was acknowledged must be there, every event must be the
-//! one that has its id, a deleted range is deleted as a whole or not at all, and `verify` must be content. Rounds and
-//! choices are set as for the journal's loop.
+//! one that has its id, a deleted range is deleted as a whole or not at all, and `verify` must be content. `killed.rs`
+//! says how many rounds there are, and of what choices.
 
 use crate::{
-    killed::{self, Random, When},
+    killed::{self, Random, Tally, When},
     place::{Place, value},
 };
 use std::{collections::BTreeSet, fs, process::Command, time::Duration};
@@ -13,6 +13,8 @@ use std::{collections::BTreeSet, fs, process::Command, time::Duration};
 const LOG: &str = "events";
 /// Lines that one round feeds at most; the killed process then waits for more.
 const LINES: u64 = 6_000;
+/// Events that the log holds at most, or a little more.
+const MANY: usize = 30_000;
 
 /// The event of an id; its length is all but regular.
 fn event(id: u64) -> String {
@@ -66,20 +68,27 @@ fn ids(next: u64, seed: u64) -> impl Iterator<Item = u64> + Send + 'static {
 
 #[test]
 fn events_that_were_acknowledged_survive_kill_9_and_retries_double_nothing() {
-    let (rounds, mut random) = killed::rounds(20);
+    let (mut tally, mut random) = (Tally::new("event log"), killed::choices());
     let place = Place::new("event-kill");
     place.feed(&["event", "append", LOG, "-", "--rotate-at", "64KiB"], b"").expect(0);
     let (mut there, mut next) = look(&place);
-    let (mut acknowledged, mut cut_short) = (0, 0);
-    for round in 1..=rounds {
+    for round in 1..=tally.rounds {
         let delay = Duration::from_micros(random.within(0..80_000));
         let early = When::early(&mut random, || drop(place.ok(&["event", "info", LOG])));
-        match random.within(0..12) {
+        // Everything is read after every kill: the older half goes when it gets too much.
+        let full = there.len() > MANY;
+        match if full { 0 } else { random.within(0..12) } {
             0 | 1 if !there.is_empty() => {
-                let first = random.within(0..next);
-                let last = first + random.within(0..next / 4 + 1);
+                let (first, last) = match there.iter().nth(there.len() / 2) {
+                    Some(middle) if full => (0, *middle),
+                    _ => {
+                        let first = random.within(0..next);
+                        (first, first + random.within(0..next / 4 + 1))
+                    }
+                };
                 let delete = ["event", "delete-range", LOG, &first.to_string(), &last.to_string()];
                 let killed = killed::kill(&place, &delete, std::iter::empty(), round, early);
+                tally.killed(&killed);
                 let (found, now) = look(&place);
                 let mut after = there.clone();
                 after.retain(|id| !(first..=last).contains(id));
@@ -93,15 +102,16 @@ fn events_that_were_acknowledged_survive_kill_9_and_retries_double_nothing() {
                 (there, next) = look(&place);
                 let killed =
                     killed::kill(&place, &["event", "rotate", LOG], std::iter::empty(), round, early);
+                tally.killed(&killed);
                 let (found, now) = look(&place);
                 assert!(found == there && now == next, "a rotation changes no event");
-                drop(killed);
             }
             3 => {
                 // Copies are whole or not there.
                 let to = place.logs().join("../archive");
                 let archive = ["event", "archive", LOG, "--to", to.to_str().expect("UTF-8")];
-                killed::kill(&place, &archive, std::iter::empty(), round, early);
+                let killed = killed::kill(&place, &archive, std::iter::empty(), round, early);
+                tally.killed(&killed);
                 for copy in fs::read_dir(&to).into_iter().flatten() {
                     let copy = copy.expect("an entry").path();
                     if copy.extension().is_some_and(|extension| extension == "part") {
@@ -133,23 +143,22 @@ fn events_that_were_acknowledged_survive_kill_9_and_retries_double_nothing() {
                 for again in 0..2 {
                     let when = if choice % 2 == again { early } else { When::Printed(delay) };
                     let killed = killed::kill(&place, &append, ids(start, seed).map(event), round, when);
+                    tally.killed(&killed);
                     let (found, now) = look(&place);
                     let durable = killed.durable();
                     let safe = &input[..durable as usize];
                     assert!(safe.iter().all(|id| found.contains(id)), "{durable} were acknowledged");
                     let known: BTreeSet<u64> = there.iter().chain(&input).copied().collect();
                     assert!(found.is_superset(&there) && found.is_subset(&known));
-                    assert!(now >= next && now > found.last().copied().unwrap_or(0));
-                    acknowledged += durable;
-                    cut_short += u64::from((found.difference(&there).count() as u64) > durable);
+                    // Killed before its first event, a log may have none.
+                    assert!(now >= next && found.last().is_none_or(|last| now > *last), "next {now}");
+                    let new = |ids: &[u64]| ids.iter().filter(|id| !there.contains(id)).count() as u64;
+                    tally.acknowledged(new(safe), found.difference(&there).count() as u64);
                     (there, next) = (found, now);
                 }
             }
         }
         println!("  now {} events, next {next}", there.len());
     }
-    println!(
-        "{} events at the end, {acknowledged} acknowledged before a kill, {cut_short} kills behind an acknowledgement",
-        there.len()
-    );
+    tally.end();
 }

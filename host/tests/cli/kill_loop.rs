@@ -4,11 +4,10 @@
 //! there, every item must be the one that was appended at its position, and `verify` must be content. Then the next
 //! round goes on with the same log, through recovery.
 //!
-//! 20 rounds unless `ANNALS_KILL_ROUNDS` says how many; `ANNALS_KILL_SEED` repeats the choices of an earlier run (not
-//! its timing).
+//! `killed.rs` says how many rounds there are, and of what choices.
 
 use crate::{
-    killed::{self, Killed, Random, When},
+    killed::{self, Killed, Random, Tally, When},
     place::{Place, value},
 };
 use std::time::Duration;
@@ -79,14 +78,13 @@ fn check(place: &Place, model: &Model, round: u32) -> (u64, u64) {
 
 #[test]
 fn whatever_was_acknowledged_survives_kill_9() {
-    let (rounds, mut random) = killed::rounds(20);
+    let (mut tally, mut random) = (Tally::new("journal"), killed::choices());
     let place = Place::new("kill");
     let mut model = Model { oldest: 0, rounds: Vec::new() };
-    let (mut acknowledged, mut cut_short) = (0, 0);
 
     place.feed(&[&["journal", "append", LOG, "-"][..], &MAKING].concat(), b"").expect(0);
 
-    for round in 1..=rounds {
+    for round in 1..=tally.rounds {
         let delay = Duration::from_micros(random.within(0..80_000));
         let early = When::early(&mut random, || drop(place.ok(&["journal", "info", LOG])));
         let before = model.size();
@@ -95,6 +93,7 @@ fn whatever_was_acknowledged_survives_kill_9() {
                 let min = random.within(model.oldest..before + 1);
                 let args = ["journal", "prune", LOG, &min.to_string()];
                 let killed = kill(&place, &args, before, round, early);
+                tally.killed(&killed);
                 let (oldest, size) = check(&place, &model, round);
                 assert_eq!(size, before, "a prune leaves the size");
                 let pruned = model.oldest.max(min / 500 * 500);
@@ -106,6 +105,7 @@ fn whatever_was_acknowledged_survives_kill_9() {
                 let to = random.within(model.oldest..before + 1);
                 let args = ["journal", "rewind", LOG, &to.to_string()];
                 let killed = kill(&place, &args, before, round, early);
+                tally.killed(&killed);
                 let (oldest, size) = check(&place, &model, round);
                 assert!(oldest == model.oldest || size == oldest, "a rewind leaves the front");
                 assert!([before, to].contains(&size), "{size} after rewind {before} -> {to}");
@@ -125,6 +125,7 @@ fn whatever_was_acknowledged_survives_kill_9() {
                 // A log that is made and destroyed again, with a kill in each.
                 let victim = ["journal", "append", "victim", "-", "--sync-every", "10"];
                 let killed = kill(&place, &victim, 0, round, early);
+                tally.killed(&killed);
                 place.ok(&["verify"]);
                 let printed = place.append("victim", "");
                 assert!(printed.starts_with("nothing appended\ntoken "), "{printed}");
@@ -133,7 +134,7 @@ fn whatever_was_acknowledged_survives_kill_9() {
                 assert!(size >= killed.durable());
                 let expected: String = (0..size).map(|position| line(position, round)).collect();
                 assert!(place.ok(&["journal", "replay", "victim"]) == expected);
-                kill(&place, &["journal", "destroy", "victim", "--yes"], 0, round, early);
+                tally.killed(&kill(&place, &["journal", "destroy", "victim", "--yes"], 0, round, early));
                 place.ok(&["verify"]);
                 let again = place.run(&["journal", "destroy", "victim", "--yes"]);
                 assert!(
@@ -148,19 +149,16 @@ fn whatever_was_acknowledged_survives_kill_9() {
                 let args = ["journal", "append", LOG, "-", "--sync-every", every];
                 let when = if choice < 7 { early } else { When::Printed(delay) };
                 let killed = kill(&place, &args, before, round, when);
+                tally.killed(&killed);
                 let (oldest, size) = check(&place, &model, round);
                 let durable = killed.durable();
                 assert!(size >= durable.max(before), "{size} left of {before} and {durable} durable");
                 assert!(size <= before + LINES);
                 assert!(oldest == model.oldest || size == oldest);
-                acknowledged += durable.saturating_sub(before);
-                cut_short += u64::from(size > durable);
+                tally.acknowledged(durable.saturating_sub(before), size - before);
                 model.rounds.resize(size as usize, round);
             }
         }
     }
-    println!(
-        "{} items at the end, {acknowledged} acknowledged before a kill, {cut_short} kills behind an acknowledgement",
-        model.size()
-    );
+    tally.end();
 }

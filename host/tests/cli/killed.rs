@@ -1,12 +1,20 @@
 //! Commands that are killed with SIGKILL at some moment: what the kill loops share.
+//!
+//! There is a loop for each of the five logs. `ANNALS_KILL_ROUNDS` says how many rounds they do together (200); each
+//! ends with a line of counts, and the last one with their sum. `ANNALS_KILL_SEED` repeats the choices of an earlier run,
+//! not its timing. All of them, and nothing else:
+//! `ANNALS_KILL_ROUNDS=10000 cargo test -p annals --test cli kill -- --nocapture`.
 
 use crate::place::Place;
 use std::{
     env,
-    io::{BufRead as _, BufReader, Read as _, Write as _},
+    io::{BufRead as _, BufReader, Read as _, Write as _, stdout},
     ops::Range,
     process::Stdio,
-    sync::mpsc,
+    sync::{
+        Mutex, PoisonError,
+        mpsc::{self, RecvTimeoutError},
+    },
     thread,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
@@ -95,11 +103,16 @@ pub(crate) fn kill(
             let _ = print.send(line.expect("UTF-8"));
         }
     });
-    let mut printed_lines = Vec::new();
+    let (mut printed_lines, mut silent) = (Vec::new(), false);
     match when {
         When::Started(delay) => thread::sleep(delay),
         When::Printed(delay) => {
-            printed_lines.extend(printed.recv_timeout(Duration::from_secs(60)));
+            // A command that was fed and says nothing keeps something back; one did (see `trouble.rs`).
+            match printed.recv_timeout(Duration::from_secs(60)) {
+                Ok(line) => printed_lines.push(line),
+                Err(RecvTimeoutError::Disconnected) => {}
+                Err(RecvTimeoutError::Timeout) => silent = true,
+            }
             thread::sleep(delay);
         }
     }
@@ -113,6 +126,7 @@ pub(crate) fn kill(
     child.stderr.take().expect("stderr is piped").read_to_string(&mut stderr).expect("UTF-8");
     assert_eq!(stderr, "", "annals {args:?} had something to complain about");
     assert!(status.success() || status.code().is_none(), "annals {args:?} failed: {status}");
+    assert!(!silent, "annals {args:?} was fed, and said nothing for a minute");
     let killed = Killed { lines: printed_lines, done: status.success() };
     println!(
         "round {round}: {}, {} lines, durable {}, {}",
@@ -128,11 +142,76 @@ pub(crate) fn variable(name: &str) -> Option<u64> {
     env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} must be a number")))
 }
 
-/// How many rounds (`ANNALS_KILL_ROUNDS`, or so many), and the choices in them (`ANNALS_KILL_SEED`, or the time).
-pub(crate) fn rounds(rounds: u32) -> (u32, Random) {
-    let rounds = variable("ANNALS_KILL_ROUNDS").map_or(rounds, |rounds| rounds as u32);
+/// Choices: those of `ANNALS_KILL_SEED`, or new ones.
+pub(crate) fn choices() -> Random {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock behind 1970");
     let seed = variable("ANNALS_KILL_SEED").unwrap_or(now.as_nanos() as u64);
-    println!("{rounds} rounds, ANNALS_KILL_SEED={seed}");
-    (rounds, Random(seed))
+    println!("ANNALS_KILL_SEED={seed}");
+    Random(seed)
+}
+
+/// What a kill loop did. Whatever is lost or wrong makes it panic at once, so that nobody counts it.
+#[derive(Default)]
+pub(crate) struct Tally {
+    log: &'static str,
+    pub(crate) rounds: u32,
+    /// Processes that were killed; some had ended before.
+    kills: u32,
+    /// Items, entries, updates and so on that a process acknowledged before it was killed.
+    acknowledged: u64,
+    /// Kills of processes that had done more than they had acknowledged.
+    behind: u64,
+}
+
+/// The loops that have come to their end.
+static ENDED: Mutex<Vec<Tally>> = Mutex::new(Vec::new());
+const LOOPS: u32 = 5;
+
+impl Tally {
+    /// The share of one loop in the rounds.
+    pub(crate) fn new(log: &'static str) -> Tally {
+        let rounds = variable("ANNALS_KILL_ROUNDS").unwrap_or(200);
+        let rounds = u32::try_from(rounds).expect("fewer rounds").div_ceil(LOOPS);
+        println!("{log}: {rounds} rounds");
+        Tally { log, rounds, ..Tally::default() }
+    }
+
+    /// A process was killed.
+    pub(crate) fn killed(&mut self, killed: &Killed) {
+        self.kills += u32::from(!killed.done);
+    }
+
+    /// It had acknowledged so much, and done so much.
+    pub(crate) fn acknowledged(&mut self, acknowledged: u64, done: u64) {
+        self.acknowledged += acknowledged;
+        self.behind += u64::from(done > acknowledged);
+    }
+
+    fn print(&self) {
+        let Tally { log, rounds, kills, acknowledged, behind } = self;
+        // Not by println, which a test that passes keeps to itself.
+        let _ = writeln!(
+            stdout(),
+            "kill -9, {log}: {rounds} rounds, {kills} killed, {acknowledged} acknowledged, {behind} killed behind an \
+             acknowledgement, 0 lost, 0 wrong"
+        );
+    }
+
+    /// The loop has found nothing lost and nothing wrong.
+    pub(crate) fn end(self) {
+        self.print();
+        let mut ended = ENDED.lock().unwrap_or_else(PoisonError::into_inner);
+        ended.push(self);
+        if ended.len() == LOOPS as usize {
+            let sum = |of: fn(&Tally) -> u64| ended.iter().map(of).sum();
+            let all = Tally {
+                log: "all five",
+                rounds: ended.iter().map(|tally| tally.rounds).sum(),
+                kills: ended.iter().map(|tally| tally.kills).sum(),
+                acknowledged: sum(|tally| tally.acknowledged),
+                behind: sum(|tally| tally.behind),
+            };
+            all.print();
+        }
+    }
 }

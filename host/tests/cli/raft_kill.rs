@@ -2,10 +2,10 @@
 //!
 //! After every kill, separate processes look at what is left: what was acknowledged must be there, what was to be changed
 //! as a whole is changed as a whole or not at all, everything else is as it was, and `verify` must be content.
-//! Rounds and choices are set as for the journal's loop.
+//! `killed.rs` says how many rounds there are, and of what choices.
 
 use crate::{
-    killed::{self, Killed, Random, When},
+    killed::{self, Killed, Random, Tally, When},
     place::{Place, value},
 };
 use std::time::Duration;
@@ -94,12 +94,11 @@ fn whole(killed: &Killed, found: &Model, before: &Model, after: &Model) {
 
 #[test]
 fn a_node_that_is_killed_keeps_what_it_acknowledged() {
-    let (rounds, mut random) = killed::rounds(20);
+    let (mut tally, mut random) = (Tally::new("Raft log"), killed::choices());
     let place = Place::new("raft-kill");
     place.feed(&["raft", "persist", LOG, "-", "--segment-bytes", "64KiB"], b"").expect(0);
     let mut model = look(&place);
-    let (mut acknowledged, mut cut_short) = (0, 0);
-    for round in 1..=rounds {
+    for round in 1..=tally.rounds {
         let delay = Duration::from_micros(random.within(0..80_000));
         let early = When::early(&mut random, || drop(place.ok(&["raft", "info", LOG])));
         let (number, term) = (u64::from(round), round.to_string());
@@ -114,6 +113,7 @@ fn a_node_that_is_killed_keeps_what_it_acknowledged() {
                     round,
                     early,
                 );
+                tally.killed(&killed);
                 let found = look(&place);
                 whole(&killed, &found, &model, &model.truncated(first));
                 model = found;
@@ -122,6 +122,7 @@ fn a_node_that_is_killed_keeps_what_it_acknowledged() {
                 let index = random.within(model.boundary + 1..model.last() + 1);
                 let purge = ["raft", "purge", LOG, &index.to_string()];
                 let killed = killed::kill(&place, &purge, std::iter::empty(), round, early);
+                tally.killed(&killed);
                 let found = look(&place);
                 let at = (index - model.boundary) as usize;
                 let mut after = model.clone();
@@ -134,6 +135,7 @@ fn a_node_that_is_killed_keeps_what_it_acknowledged() {
                 let vote = random.within(1..6);
                 let set = ["raft", "hard-state", "set", LOG, &term, "--vote", &vote.to_string()];
                 let killed = killed::kill(&place, &set, std::iter::empty(), round, early);
+                tally.killed(&killed);
                 let found = look(&place);
                 whole(&killed, &found, &model, &Model { term: number, vote, ..model.clone() });
                 model = found;
@@ -145,6 +147,7 @@ fn a_node_that_is_killed_keeps_what_it_acknowledged() {
                 let file = place.file("tail", lines);
                 let replace = ["raft", "replace", LOG, &first.to_string(), &file, "--term", &term];
                 let killed = killed::kill(&place, &replace, std::iter::empty(), round, early);
+                tally.killed(&killed);
                 let found = look(&place);
                 whole(&killed, &found, &model, &model.truncated(first).with(first, count, number));
                 model = found;
@@ -158,20 +161,17 @@ fn a_node_that_is_killed_keeps_what_it_acknowledged() {
                 let lines = (first..first + LINES).map(move |index| payload(index, number) + "\n");
                 let when = if choice.is_multiple_of(2) { early } else { When::Printed(delay) };
                 let killed = killed::kill(&place, &persist, lines, round, when);
+                tally.killed(&killed);
                 let found = look(&place);
                 let count = found.rounds.iter().filter(|round| **round == number).count() as u64;
                 let durable = killed.durable();
                 assert!(count >= durable, "{count} left of {durable} acknowledged");
                 assert!(found == model.with(first, count, number), "something else has changed");
-                acknowledged += durable;
-                cut_short += u64::from(count > durable);
+                tally.acknowledged(durable, count);
                 model = found;
             }
         }
         println!("  now {}..={}", model.boundary, model.last());
     }
-    println!(
-        "{} entries at the end, {acknowledged} acknowledged before a kill, {cut_short} kills behind an acknowledgement",
-        model.rounds.len()
-    );
+    tally.end();
 }

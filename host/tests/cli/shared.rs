@@ -7,7 +7,7 @@
 //! 4 × 5,000 events and 5 kills; `ANNALS_SHARED_EVENTS=50000` and `ANNALS_SHARED_KILLS` make it more.
 
 use crate::{
-    killed::{Random, rounds, variable},
+    killed::{Random, choices, variable},
     place::{Place, value},
 };
 use std::{
@@ -130,7 +130,7 @@ fn check(place: &Place, writers: &[Writer]) -> u64 {
 fn four_processes_write_one_log_and_one_is_killed_now_and_then() {
     let events = variable("ANNALS_SHARED_EVENTS").unwrap_or(5_000);
     let kills = variable("ANNALS_SHARED_KILLS").unwrap_or(5);
-    let (_, mut random) = rounds(1);
+    let mut random = choices();
     let place = Place::new("shared");
     let writers = writers(&place, events, &mut random);
     place.feed(&["event", "append", "events", "-", "--shared", "--rotate-at", "256KiB"], b"").expect(0);

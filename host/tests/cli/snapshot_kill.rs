@@ -5,7 +5,7 @@
 //! must be whole or absent; an import too.
 
 use crate::{
-    killed::{Random, When, kill, rounds},
+    killed::{Random, Tally, When, choices, kill},
     place::{Place, value},
 };
 use std::{collections::BTreeMap, fs, path::Path, thread, time::Duration};
@@ -47,25 +47,36 @@ fn cursor(place: &Place, log: &str) -> u64 {
     if printed == "cursor none\n" { 0 } else { value(&printed, "cursor").parse().expect("a number") }
 }
 
-/// Asserts that a fold is what its cursor says, and returns that.
-fn check(place: &Place, log: &str) -> u64 {
-    let verified = place.ok(&["verify"]);
-    assert!(verified.lines().all(|line| line.starts_with("ok ")), "{verified}");
-    let cursor = cursor(place, log);
-    let mut model = BTreeMap::new();
-    for n in 0..cursor {
-        match update(n) {
-            (key, Some(value)) => drop(model.insert(key, value)),
-            (key, None) => drop(model.remove(&key)),
+/// The fold of the stream up to some update, which only moves on.
+#[derive(Default)]
+struct Fold {
+    updates: u64,
+    keys: BTreeMap<String, String>,
+}
+
+impl Fold {
+    /// Asserts that a log is what its cursor says, and returns that.
+    fn check(&mut self, place: &Place, log: &str) -> u64 {
+        let verified = place.ok(&["verify"]);
+        assert!(verified.lines().all(|line| line.starts_with("ok ")), "{verified}");
+        let cursor = cursor(place, log);
+        assert!(cursor >= self.updates, "{log} has gone back from {} to {cursor}", self.updates);
+        for n in self.updates..cursor {
+            match update(n) {
+                (key, Some(value)) => drop(self.keys.insert(key, value)),
+                (key, None) => drop(self.keys.remove(&key)),
+            }
         }
+        self.updates = cursor;
+        let base = place.ok(&["snapshot", "range", log, "base", "--output", "keys"]);
+        assert_eq!(base.lines().count(), BASE);
+        let expected: String = self.keys.iter().map(|(key, value)| format!("{key}\t{value}\n")).collect();
+        assert!(
+            place.ok(&["snapshot", "range", log, "key"]) == expected,
+            "{log} is not the fold of {cursor} updates"
+        );
+        cursor
     }
-    assert_eq!(place.ok(&["snapshot", "range", log, "base", "--output", "keys"]).lines().count(), BASE);
-    let expected: String = model.iter().map(|(key, value)| format!("{key}\t{value}\n")).collect();
-    assert!(
-        place.ok(&["snapshot", "range", log, "key"]) == expected,
-        "{log} is not the fold of {cursor} updates"
-    );
-    cursor
 }
 
 /// Starts an export and kills it so long after it has made its hidden directory. True if it had ended by then.
@@ -82,47 +93,48 @@ fn kill_export(place: &Place, args: &[&str], hidden: &Path, delay: Duration) -> 
 }
 
 /// An export is whole or absent. True if it is there.
-fn exported(place: &Place, out: &Path, at: u64) -> bool {
+fn exported(place: &Place, fold: &mut Fold, out: &Path, at: u64) -> bool {
     if !out.exists() {
         return false;
     }
     place.ok(&["snapshot", "import", "check", "--from", out.to_str().expect("UTF-8")]);
-    assert_eq!(check(place, "check"), at);
+    assert_eq!(fold.check(place, "check"), at);
     place.ok(&["snapshot", "destroy", "check", "--yes"]);
     true
 }
 
 #[test]
 fn whatever_was_acknowledged_survives_kill_9_and_artifacts_are_whole_or_absent() {
-    let (rounds, mut random) = rounds(20);
+    let (mut tally, mut random) = (Tally::new("snapshot"), choices());
     let place = Place::new("snapshot-kill");
     let out = place.logs().with_file_name("out");
     let to = out.to_str().expect("UTF-8").to_owned();
     let base: String = (0..BASE).map(|n| format!("base-{n:05}\t{}\n", "b".repeat(2000))).collect();
     place.feed(&[&["snapshot", "apply", "fold", "-"][..], &MAKING].concat(), base.as_bytes()).expect(0);
-    let (mut acknowledged, mut exports, mut imports) = (0, [0, 0], [0, 0]);
-    for round in 1..=rounds {
+    let mut fold = Fold::default();
+    let (mut exports, mut imports) = ([0, 0], [0, 0]);
+    for round in 1..=tally.rounds {
         let before = cursor(&place, "fold");
         let early = When::early(&mut random, || drop(place.ok(&["snapshot", "stats", "fold"])));
         let printed = When::Printed(Duration::from_micros(random.within(0..80_000)));
         match random.within(0..10) {
             0 | 1 => {
                 let args = ["snapshot", "compact", "fold"];
-                kill(&place, &args, std::iter::empty(), round, early);
-                assert_eq!(check(&place, "fold"), before);
+                tally.killed(&kill(&place, &args, std::iter::empty(), round, early));
+                assert_eq!(fold.check(&place, "fold"), before);
             }
             2 | 3 if before > 0 => {
                 let args = ["snapshot", "export", "fold", "--to", &to];
                 let delay = Duration::from_micros(random.within(0..30_000));
                 let done = kill_export(&place, &args, &out.with_file_name(".out.partial"), delay);
-                let there = exported(&place, &out, before);
+                let there = exported(&place, &mut fold, &out, before);
                 assert!(there || !done);
                 println!("round {round}: export killed, {}", if there { "whole" } else { "absent" });
                 exports[usize::from(there)] += 1;
                 if !there {
                     // What the killed one left is in nobody's way.
                     place.ok(&args);
-                    assert!(exported(&place, &out, before));
+                    assert!(exported(&place, &mut fold, &out, before));
                 }
                 fs::remove_dir_all(&out).expect("the artifact");
                 let left: Vec<_> = fs::read_dir(out.parent().expect("a parent")).expect("it").collect();
@@ -132,6 +144,7 @@ fn whatever_was_acknowledged_survives_kill_9_and_artifacts_are_whole_or_absent()
                 place.ok(&["snapshot", "export", "fold", "--to", &to]);
                 let args = ["snapshot", "import", "copy", "--from", &to, "--segment-bytes", "64KiB"];
                 let killed = kill(&place, &args, std::iter::empty(), round, early);
+                tally.killed(&killed);
                 let found = place.run(&["snapshot", "cursor", "copy"]);
                 let there = found.code == Some(0);
                 assert!(there || found.stderr.contains("there is no such log"), "{}", found.stderr);
@@ -140,7 +153,7 @@ fn whatever_was_acknowledged_survives_kill_9_and_artifacts_are_whole_or_absent()
                 if !there {
                     place.ok(&args);
                 }
-                assert_eq!(check(&place, "copy"), before);
+                assert_eq!(fold.check(&place, "copy"), before);
                 place.ok(&["snapshot", "destroy", "copy", "--yes"]);
                 fs::remove_dir_all(&out).expect("the artifact");
             }
@@ -149,20 +162,19 @@ fn whatever_was_acknowledged_survives_kill_9_and_artifacts_are_whole_or_absent()
                 let args = [&["snapshot", "apply", "fold", "-", "--input", "json"][..], &MAKING].concat();
                 let when = if choice < 8 { early } else { printed };
                 let killed = kill(&place, &args, lines(before, every), round, when);
-                let after = check(&place, "fold");
+                tally.killed(&killed);
+                let after = fold.check(&place, "fold");
                 // The first batch may be short: it goes on to the next multiple.
                 assert!(after >= before + killed.durable(), "{after} of {before} and {}", killed.durable());
                 assert!(
                     after == before || after.is_multiple_of(every),
                     "half a batch: {after}, every {every}"
                 );
-                acknowledged += killed.durable();
+                tally.acknowledged(killed.durable(), after - before);
             }
         }
     }
-    println!(
-        "{} updates at the end, {acknowledged} acknowledged before a kill; exports absent, whole: {exports:?}; imports: \
-         {imports:?}",
-        check(&place, "fold")
-    );
+    fold.check(&place, "fold");
+    println!("{} updates at the end; exports absent, whole: {exports:?}; imports: {imports:?}", fold.updates);
+    tally.end();
 }

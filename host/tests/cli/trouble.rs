@@ -195,6 +195,28 @@ fn a_line_of_a_slow_producer_is_handed_over_at_once() {
     assert_eq!(place.ok(&["journal", "replay", "numbers"]), "one\ntwo\n");
 }
 
+/// Once lines of a read of 4 KiB or more waited for the next read, and their producer for `durable`: the kill loop of the
+/// change log stood still for a minute now and then, when all of its lines had come in large pieces.
+#[test]
+fn lines_that_come_in_one_piece_are_done_before_others_are_waited_for() {
+    let place = Place::new("burst");
+    let lines: String = (0..100).map(|id| format!("{id}\t{}\n", "x".repeat(100))).collect();
+    let args = ["change", "record", "steps", "-", "--instance", "one"];
+    let mut child = place.command(&args).stdin(Stdio::piped()).spawn().unwrap();
+    child.stdin.as_mut().unwrap().write_all(lines.as_bytes()).unwrap();
+    let mut journal = writer(&place, "numbers", &lines, &[]);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let mut pending = (true, true);
+    while pending != (false, false) && Instant::now() < deadline {
+        let scanned = place.run(&["change", "scan", "steps"]).text();
+        let replayed = place.run(&["journal", "replay", "numbers"]).text();
+        pending = (scanned.lines().count() < 100, replayed != lines);
+    }
+    drop((child.stdin.take(), journal.stdin.take()));
+    assert!(child.wait().unwrap().success() && journal.wait().unwrap().success());
+    assert_eq!(pending, (false, false), "lines were kept back from the change log, or from the journal");
+}
+
 #[test]
 fn a_second_writer_is_refused_or_waits_and_readers_are_not_disturbed() {
     let place = Place::new("locked");

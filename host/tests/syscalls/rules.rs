@@ -235,3 +235,58 @@ fn appends_do_not_grow_the_file() {
     assert_eq!(growing, 0, "a frame was written where nothing had been reserved");
     assert!(zeros_growing <= 10, "1000 appends of 100 bytes filled the file {zeros_growing} times");
 }
+
+#[test]
+fn what_others_made_is_synced_before_it_is_told() {
+    if !has_strace() {
+        return;
+    }
+    let trace = record("others");
+    // Which directories were synced before each mark, since the one before.
+    let mut synced = BTreeMap::<&str, Vec<&str>>::new();
+    let mut since = Vec::new();
+    for event in &trace.events {
+        match event {
+            Event::Synced(path) => since.extend(path.rsplit('/').next()),
+            Event::Mark(mark) => drop(synced.insert(mark, std::mem::take(&mut since))),
+            _ => {}
+        }
+    }
+    for above in ["logs", "new", "deep"] {
+        assert!(synced["made"].contains(&above), "{above} was not synced: {:?}", synced["made"]);
+    }
+    assert!(synced["made"].contains(&"cells"), "the floor of versions has a name that may be lost");
+    assert_eq!(synced["opened"], ["files"]);
+    assert_eq!(synced["opened again"], [""; 0], "once is enough");
+    assert_eq!(synced["read"], ["cells"]);
+    assert_eq!(synced["lost"], ["cells"]);
+}
+
+#[test]
+fn an_export_appears_only_when_all_of_it_is_durable() {
+    if !has_strace() {
+        return;
+    }
+    let trace = record("export");
+    let place = directory(&trace.root);
+    let hidden = format!("{place}/.out.partial");
+    let renamed = Event::Renamed(hidden.clone(), format!("{place}/out"));
+    let at = trace.events.iter().position(|event| *event == renamed).expect("it gets its name");
+    let (before, after) = trace.events.split_at(at);
+    // Files are synced behind their last bytes, directories behind the last name in them.
+    let (mut dirty, mut files) = (BTreeSet::new(), 0);
+    for event in before {
+        match event {
+            Event::Created(file) if file.starts_with(&hidden) => {
+                dirty.extend([file.as_str(), directory(file)]);
+                files += 1;
+            }
+            Event::Written { file, .. } if file.starts_with(&hidden) => drop(dirty.insert(file)),
+            Event::Synced(path) => drop(dirty.remove(path.as_str())),
+            _ => {}
+        }
+    }
+    assert!(files >= 3, "{files} files");
+    assert!(dirty.is_empty(), "it appears before these are durable: {dirty:?}");
+    assert!(after.contains(&Event::Synced(place.to_owned())), "its name may be lost");
+}

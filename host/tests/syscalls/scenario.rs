@@ -84,6 +84,8 @@ fn in_a_process_of_its_own() {
         "life" => life(&runtime, &directory),
         "storage" => storage(&*directory),
         "appends" => appends(&runtime, &directory),
+        "others" => others(&directory),
+        "export" => export(&runtime, &directory),
         other => panic!("no part {other}"),
     }
 }
@@ -168,4 +170,35 @@ fn appends(runtime: &Runtime, directory: &Arc<Directory>) {
     }
     mark("durable: all");
     log.close().unwrap();
+}
+
+/// A directory that is made with its parent; then what others have made, looked at for the first time: each time by
+/// somebody who has not seen it yet.
+fn others(directory: &Directory) {
+    let another = || Directory::open(directory.path()).unwrap();
+    let (opens, reads, loses) = (another(), another(), another());
+    directory.create("file").unwrap();
+    swapped(directory.swap_cell("cell", None, Some(b"value")));
+    mark("begin");
+    drop(Directory::open(directory.path().join("new/deep")).unwrap());
+    mark("made");
+    opens.open("file").unwrap();
+    mark("opened");
+    opens.open("file").unwrap();
+    mark("opened again");
+    assert!(reads.read_cell("cell").unwrap().is_some());
+    mark("read");
+    assert!(matches!(loses.swap_cell("cell", None, Some(b"other")), Ok(Swap::Stale(Some(_)))));
+    mark("lost");
+}
+
+/// An export beside the logs.
+fn export(runtime: &Runtime, directory: &Arc<Directory>) {
+    let fold = runtime.snapshot(directory.clone(), "fold", &annals::snapshot::Options::create()).unwrap();
+    for number in 0..20_u8 {
+        fold.apply(&[annals::snapshot::Update::put(&[number], &[number; 1000])], &[number]).unwrap();
+    }
+    mark("begin");
+    fold.export_to(directory.path().with_file_name("out")).unwrap();
+    mark("exported");
 }

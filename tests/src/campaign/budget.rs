@@ -39,6 +39,9 @@ impl Budget {
         sampled_bits: 20,
         flip_every: 1,
     };
+    /// A second or two: for a suite that runs again and again, as on mutants.
+    pub const SHORT: Budget =
+        Budget { runs: 60, ops: 120, garbage: 100, flip_every: 23, ..Budget::COMPONENT };
     /// A systematic part, for the component, whose instances take longer to start.
     pub const COMPONENT: Budget = Budget {
         runs: 40,

@@ -6,6 +6,7 @@
 //! the log runs. Opened after a crash, or in tampered storage, the log is opened as one more instance, which takes over
 //! from all others and then holds everything.
 
+mod alphabet;
 mod handle;
 mod op;
 mod scripts;
@@ -14,10 +15,11 @@ mod state;
 
 use super::draw::Draw;
 use super::draw::item;
+use super::states::Scope;
 use super::step::Step;
-use super::trial::{Expected, LOG, Opening, Promise, Script, StepOf, Trial, Trouble};
+use super::trial::{Expected, LOG, Opening, Promise, Script, StepOf, Trial, Trouble, id_of};
 use crate::change_log::model::Key;
-use crate::change_log::{Change, InstanceState};
+use crate::change_log::{Change, InstanceState, Options};
 use crate::subject::Subject;
 use annals_logs::error::{Error, Token};
 use annals_logs::types::Mode;
@@ -40,6 +42,7 @@ impl Trial for ChangeLog {
     type Seen = seen::Seen;
 
     const USUAL: Shape = Shape { heartbeat_ms: 30_000 };
+    const TOKENS_COVER_ALL: bool = false;
 
     fn draw_shape(draw: &mut Draw) -> Shape {
         Shape { heartbeat_ms: draw.one_of(&[1, 1000, 30_000, 30_000]) }
@@ -61,6 +64,20 @@ impl Trial for ChangeLog {
     fn at_rest() -> Vec<Script<Self>> {
         scripts::at_rest()
     }
+
+    fn scopes() -> Vec<Scope<Self>> {
+        alphabet::scopes()
+    }
+
+    fn id(model: &State) -> u64 {
+        let outstanding = model.log.outstanding();
+        let one =
+            |(key, change): (_, &std::rc::Rc<Change>)| id_of((key, &change.payload, change.cleanup_after_ms));
+        id_of(outstanding.into_iter().map(one).collect::<Vec<u64>>())
+    }
+
+    /// Whoever opens it is an instance with files of its own.
+    const STABLE: bool = false;
 
     fn goes_on(model: &State) -> Vec<Op> {
         let change = |number, len| Change { payload: item(number, len).to_vec(), cleanup_after_ms: None };
@@ -116,7 +133,9 @@ impl Trial for ChangeLog {
             Mode::OpenOrCreate | Mode::Create => {
                 let shape = opening.shape.copied().unwrap_or(Self::USUAL);
                 subject.disk().set_now_ms(opening.start.now);
-                Handle::joined(subject, shape, opening.start.name, opening.expect)
+                let options =
+                    Options { mode: opening.mode, ..shape.options(opening.start.name, opening.expect) };
+                Handle::joined(subject, shape, opening.start.name, &options)
             }
         }
     }

@@ -1,12 +1,14 @@
 //! The event log under trial. Its oddities: late ids, retries, ranges that stay deleted, three policies, files that are
 //! rotated, and the same in shared mode with one or several handles.
 
+mod alphabet;
 mod handle;
 mod op;
 mod scripts;
 mod seen;
 
 use super::draw::{Draw, item};
+use super::states::Scope;
 use super::step::Step;
 use super::trial::{Expected, LOG, Opening, Promise, Script, StepOf, Trial, Trouble};
 use crate::event::model::Model;
@@ -51,6 +53,14 @@ impl Trial for EventLog {
 
     fn at_rest() -> Vec<Script<Self>> {
         scripts::at_rest()
+    }
+
+    fn scopes() -> Vec<Scope<Self>> {
+        alphabet::scopes()
+    }
+
+    fn id(model: &Model) -> u64 {
+        model.id()
     }
 
     fn goes_on(model: &Model) -> Vec<Op> {

@@ -15,7 +15,7 @@ use annals_logs::types::Mode;
 use std::collections::BTreeSet;
 
 /// Most bytes that one read may ask for, whatever a damaged length says.
-pub(super) const LONGEST_READ: u64 = 4 << 20;
+pub(crate) const LONGEST_READ: u64 = 4 << 20;
 /// How far before a flipped byte the reported offset may be: a block, or a small frame with its header.
 const NEAR: u64 = 8192;
 

@@ -57,7 +57,8 @@ fn tamper(disk: &SimDisk, seed: u64) -> String {
     format!("tampering {kind} with {len} bytes at {offset} of {file}")
 }
 
-fn check<T: Trial>(
+/// What must hold of such a log, whatever was done to it.
+pub(crate) fn check<T: Trial>(
     rest: &Rest<T>,
     factory: Factory<'_>,
     disk: SimDisk,

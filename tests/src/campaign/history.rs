@@ -13,6 +13,22 @@ pub(super) struct History<T: Trial> {
     covers: Vec<usize>,
 }
 
+impl<T: Trial> Clone for History<T> {
+    fn clone(&self) -> Self {
+        let (tokens, covers) = (self.tokens.clone(), self.covers.clone());
+        Self { states: self.states.clone(), tokens, covers, ..*self }
+    }
+}
+
+/// What was promised at a moment.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Promised {
+    handed: usize,
+    durable: usize,
+    /// The newest token, and the state that it covers.
+    token: Option<(Token, usize)>,
+}
+
 impl<T: Trial> History<T> {
     /// A log that was seen in this state: that is a promise.
     pub(super) fn new(state: Option<T::Model>) -> Self {
@@ -84,20 +100,47 @@ impl<T: Trial> History<T> {
         if power { self.durable } else { self.handed }
     }
 
+    /// What is promised now.
+    pub(super) fn promised(&self) -> Promised {
+        let token = self.tokens.iter().copied().zip(self.covers.iter().copied()).next_back();
+        Promised { handed: self.handed, durable: self.durable, token }
+    }
+
+    /// These states, but no more than that was promised.
+    pub(super) fn as_promised(&self, promised: Promised) -> Self {
+        let Promised { handed, durable, token } = promised;
+        let (tokens, covers) = token.into_iter().unzip();
+        Self { states: self.states.clone(), handed, durable, tokens, covers }
+    }
+
+    /// Number of a state that a crash may leave and that is this.
+    pub(super) fn position(&self, power: bool, found: Option<&T::Model>) -> Option<usize> {
+        let bound = self.bound(power);
+        self.states[bound..].iter().position(|state| is::<T>(state, found)).map(|at| bound + at)
+    }
+
+    /// Whether this is a state from before what was promised.
+    pub(super) fn is_older(&self, power: bool, found: Option<&T::Model>) -> bool {
+        self.states[..self.bound(power)].iter().any(|state| is::<T>(state, found))
+    }
+
     /// Whether a crash may leave this; the words say what it may leave.
     pub(super) fn check(&self, power: bool, found: Option<&T::Model>) -> Result<(), String> {
-        let allowed = &self.states[self.bound(power)..];
-        let fits = |state: &Option<T::Model>| match (state, found) {
-            (None, None) => true,
-            (Some(state), Some(found)) => T::same(found, state).is_ok(),
-            _ => false,
-        };
-        if allowed.iter().any(fits) {
+        if self.position(power, found).is_some() {
             return Ok(());
         }
+        let allowed = &self.states[self.bound(power)..];
         let details = allowed.iter().flatten().filter_map(|state| T::same(found?, state).err());
         let details: Vec<String> = details.collect();
         let what = if power { "loss of power" } else { "death of the process" };
         Err(format!("after the {what} it holds {found:?}; allowed are {allowed:?}; {}", details.join("; ")))
+    }
+}
+
+fn is<T: Trial>(state: &Option<T::Model>, found: Option<&T::Model>) -> bool {
+    match (state, found) {
+        (None, None) => true,
+        (Some(state), Some(found)) => T::same(found, state).is_ok(),
+        _ => false,
     }
 }

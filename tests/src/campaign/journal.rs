@@ -1,14 +1,16 @@
 //! The journal under trial. Its oddities: appends that wait in memory, sections that sync as they fill, replays that go
 //! on beside rewinds and prunes, and syncs that take their time.
 
+mod alphabet;
 mod handle;
 mod op;
 mod scripts;
 mod seen;
 
 use super::draw::{Draw, item};
+use super::states::Scope;
 use super::step::Step;
-use super::trial::{Expected, LOG, Opening, Promise, Script, StepOf, Trial, Trouble};
+use super::trial::{Expected, LOG, Opening, Promise, Script, StepOf, Trial, Trouble, id_of};
 use crate::cases::{contents, same_contents};
 use crate::model::Model;
 use crate::subject::{ALL, Subject, options};
@@ -55,6 +57,14 @@ impl Trial for Journal {
 
     fn at_rest() -> Vec<Script<Self>> {
         scripts::at_rest()
+    }
+
+    fn scopes() -> Vec<Scope<Self>> {
+        alphabet::scopes()
+    }
+
+    fn id(model: &Model) -> u64 {
+        id_of(model)
     }
 
     fn goes_on(_: &Model) -> Vec<Op> {

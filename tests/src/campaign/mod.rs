@@ -29,6 +29,7 @@
 
 pub mod beside;
 pub mod change_log;
+pub mod damage;
 pub mod draw;
 pub mod event;
 pub mod faults;
@@ -40,6 +41,7 @@ pub mod matrix;
 pub mod raft;
 pub mod random;
 pub mod snapshot;
+pub mod states;
 pub mod step;
 pub mod sweep;
 pub mod trial;
@@ -48,7 +50,7 @@ mod budget;
 mod driver;
 mod history;
 mod recovery;
-mod rest;
+pub(crate) mod rest;
 mod script;
 
 use crate::subject::Factory;

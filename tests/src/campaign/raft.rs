@@ -1,11 +1,13 @@
 //! The Raft log under trial. Its oddities: entries that are overwritten in the middle, gaps, and a hard state that no
 //! loss of entries may touch.
 
+mod alphabet;
 mod op;
 mod scripts;
 mod seen;
 
 use super::draw::Draw;
+use super::states::Scope;
 use super::step::Step;
 use super::trial::{Expected, LOG, Opening, Promise, Script, StepOf, Trial, Trouble};
 use crate::cases::raft_contents;
@@ -77,6 +79,14 @@ impl Trial for Raft {
 
     fn at_rest() -> Vec<Script<Self>> {
         scripts::at_rest()
+    }
+
+    fn scopes() -> Vec<Scope<Self>> {
+        alphabet::scopes()
+    }
+
+    fn id(model: &Model) -> u64 {
+        model.id()
     }
 
     fn goes_on(model: &Model) -> Vec<Op> {

@@ -27,12 +27,24 @@ pub fn run<T: Trial>(factory: Factory<'_>, seed: u64, budget: Budget) -> Result<
 
 /// One run.
 pub fn one<T: Trial>(factory: Factory<'_>, seed: u64, ops: u64, counts: &mut Counts) -> Result<(), String> {
-    let mut draw = Draw::new(seed);
+    drawn::<T>(factory, Draw::new(seed), SimDisk::new(seed), ops, counts)
+}
+
+/// One run on this new disk, with choices from there until they are used up.
+pub fn drawn<T: Trial>(
+    factory: Factory<'_>,
+    mut draw: Draw,
+    disk: SimDisk,
+    ops: u64,
+    counts: &mut Counts,
+) -> Result<(), String> {
     let shape = T::draw_shape(&mut draw);
-    let disk = SimDisk::new(seed);
     let driver = Driver::<T>::new(factory(disk.clone()), shape);
     let mut run = Run { factory, draw, shape, driver, disk, log: VecDeque::new() };
     for number in 0..ops {
+        if run.draw.is_used_up() {
+            break;
+        }
         counts.states += 1;
         let outcome = run.step().and_then(|()| if number % 20 == 19 { run.driver.compare() } else { Ok(()) });
         outcome.map_err(|what| {
@@ -65,10 +77,10 @@ struct Run<'a, T: Trial> {
 
 impl<T: Trial> Run<'_, T> {
     fn step(&mut self) -> Result<(), String> {
-        match self.draw.number() % 100 {
+        match self.draw.below(100) {
             0..3 => self.crash(None),
             3..6 => {
-                let call = self.disk.calls() + 1 + self.draw.number() % 12;
+                let call = self.disk.calls() + 1 + self.draw.below(12);
                 let point = self.point();
                 self.crash(Some(CrashPlan { call, point }))
             }
@@ -99,7 +111,7 @@ impl<T: Trial> Run<'_, T> {
     }
 
     fn point(&mut self) -> Point {
-        match self.draw.number() % 3 {
+        match self.draw.below(3) {
             0 => Point::Before,
             1 => Point::Partway(self.draw.number()),
             _ => Point::After,
@@ -119,7 +131,7 @@ impl<T: Trial> Run<'_, T> {
                 }
             }
         }
-        let crash = match self.draw.number() % 5 {
+        let crash = match self.draw.below(5) {
             0 | 1 => Crash::Process,
             2 => Crash::LOSE_ALL,
             3 => Crash::KEEP_ALL,
@@ -149,10 +161,10 @@ impl<T: Trial> Run<'_, T> {
         let point = self.point();
         let call =
             [Call::Write, Call::Sync, Call::Read, Call::Reserve, Call::Create, Call::Remove, Call::WaitSync]
-                [(self.draw.number() % 7) as usize];
-        let fault = match self.draw.number() % 3 {
-            0 => Fault::at(1 + self.draw.number() % 8),
-            _ => Fault::next(call).after(self.draw.number() % 2),
+                [(self.draw.below(7)) as usize];
+        let fault = match self.draw.below(3) {
+            0 => Fault::at(1 + self.draw.below(8)),
+            _ => Fault::next(call).after(self.draw.below(2)),
         };
         self.note(format!("{fault:?}"));
         self.disk.inject(fault.when(point));

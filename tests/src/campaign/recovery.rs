@@ -101,7 +101,7 @@ impl<T: Trial> Check<'_, T> {
 
     /// Looks at a log that a crash left without repairing it: a crash is no damage, what was promised is served, nothing
     /// is changed.
-    fn look(&self, image: &SimDisk) -> Result<(), String> {
+    pub(super) fn look(&self, image: &SimDisk) -> Result<(), String> {
         let disk = image.fork();
         let (subject, before) = ((self.factory)(disk.clone()), disk.hash());
         let traced = |what: String| format!("looking only: {what}\n{}", disk.trace());

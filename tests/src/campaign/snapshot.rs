@@ -1,13 +1,15 @@
 //! The snapshot under trial. Its oddities: compactions, asked for and by threshold; ranges that show one state while
 //! everything changes; values that stay on disk.
 
+mod alphabet;
 mod op;
 mod scripts;
 mod seen;
 
 use super::draw::Draw;
+use super::states::Scope;
 use super::step::Step;
-use super::trial::{Expected, LOG, Opening, Promise, Script, StepOf, Trial, Trouble};
+use super::trial::{Expected, LOG, Opening, Promise, Script, StepOf, Trial, Trouble, id_of};
 use crate::model::snapshot::{Fold, Held, pack};
 use crate::subject::snapshot::{Options, RangeSubject, SnapshotSubject, Update};
 use crate::subject::{ALL, SEGMENT, Subject};
@@ -132,6 +134,14 @@ impl Trial for Snapshot {
 
     fn at_rest() -> Vec<Script<Self>> {
         scripts::at_rest()
+    }
+
+    fn scopes() -> Vec<Scope<Self>> {
+        alphabet::scopes()
+    }
+
+    fn id(model: &Fold) -> u64 {
+        id_of((&model.entries, &model.cursor))
     }
 
     fn goes_on(model: &Fold) -> Vec<Op> {

@@ -6,14 +6,23 @@
 //! and boundaries, not handles, streams or caches. Those belong to the handle.
 
 use super::draw::Draw;
+use super::states::Scope;
 use super::step::Step;
 use crate::subject::{FrameInfo, Subject};
 use annals_logs::error::{Error, Token};
 use annals_logs::types::Mode;
 use std::fmt::Debug;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// The log that campaigns use.
 pub const LOG: &str = "campaign";
+
+/// A number that tells values apart.
+pub fn id_of(value: impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
+}
 
 /// A kind of log under trial.
 pub trait Trial: Sized + 'static {
@@ -38,6 +47,10 @@ pub trait Trial: Sized + 'static {
     /// What most scripts use.
     const USUAL: Self::Shape;
 
+    /// Whether a token tells that everything is there that was promised before it. That of an instance covers only
+    /// what this instance did.
+    const TOKENS_COVER_ALL: bool = true;
+
     /// Draws the shape of a random run.
     fn draw_shape(draw: &mut Draw) -> Self::Shape;
     /// Draws how a log is opened, or created if there is none.
@@ -52,6 +65,14 @@ pub trait Trial: Sized + 'static {
     /// Operations that change a recovered log in this state; after the last of them everything is durable, and if this
     /// kind of log has tokens, it returned one.
     fn goes_on(model: &Self::Model) -> Vec<Self::Op>;
+
+    /// The small scopes of which all short sequences are tried: shapes and letters that together reach every kind of
+    /// change, with small items, and a log whose segment is nearly full, so that the next changes roll.
+    fn scopes() -> Vec<Scope<Self>>;
+    /// A number that tells states apart: all of what two that are equal have in common.
+    fn id(model: &Self::Model) -> u64;
+    /// Whether opening what a recovery left, and closing what a close left, changes no byte.
+    const STABLE: bool = true;
 
     /// Operations that fill a new log with several segments, for campaigns that then lie about them.
     fn fills() -> Vec<Self::Op>;

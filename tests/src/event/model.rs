@@ -2,6 +2,7 @@
 //! `wit/event-log.wit` and DESIGN.md §3 are its specification.
 
 use super::subject::{Outcome, Stats};
+use crate::campaign::trial::id_of;
 use crate::model::{Item, MAX_BATCH, MAX_COUNT, MAX_ITEM, show};
 use annals_logs::error::{Bounds, Error, Limit, Result};
 use annals_logs::types::{Items, Limits, unpack};
@@ -58,6 +59,11 @@ impl Model {
     /// A new log's.
     pub fn new() -> Self {
         Self::holding([])
+    }
+
+    /// A number that tells it from others, deleted ranges included.
+    pub fn id(&self) -> u64 {
+        id_of((&self.events, self.next, &self.deleted))
     }
 
     /// The next id.

@@ -2,6 +2,7 @@
 //! included. `wit/raft-log.wit` and DESIGN.md §3 are its specification.
 
 use super::{Entries, Entry, HardState, LogId, pack};
+use crate::campaign::trial::id_of;
 use crate::model::{MAX_BATCH, MAX_COUNT, MAX_ITEM};
 use annals_logs::error::{Bounds, Error, Limit, Result};
 use annals_logs::types::Limits;
@@ -52,6 +53,13 @@ impl Model {
     /// An empty log.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A number that tells it from others.
+    pub fn id(&self) -> u64 {
+        let boundary = self.boundary.map(|LogId { term, index }| (term, index));
+        let hard = self.hard.as_ref().map(|HardState { term, vote, extra }| (term, vote, extra));
+        id_of((&self.entries, boundary, hard))
     }
 
     /// One that holds these entries.

@@ -56,7 +56,7 @@ impl SimDisk {
 
     /// Makes everything durable, as an idle machine does in time.
     pub fn settle(&self) {
-        self.state().files.values_mut().for_each(|kept| kept.body.make_durable());
+        self.state().files.values_mut().for_each(|kept| kept.body_mut().make_durable());
     }
 
     /// Makes or replaces a file of `size` zeros, which may be huge.
@@ -65,15 +65,15 @@ impl SimDisk {
         state.unname(name);
         let id = state.fresh();
         let mut kept = Kept { named: true, ..Kept::default() };
-        kept.body.reserve(size);
-        kept.body.make_durable();
+        kept.body_mut().reserve(size);
+        kept.body_mut().make_durable();
         state.names.insert(Arc::from(name), id);
         state.files.insert(id, kept);
     }
 
     /// Changes bytes of a file; it grows if they reach behind its end.
     pub fn overwrite(&self, name: &str, offset: u64, bytes: &[u8]) {
-        self.poke(name, |kept| kept.body.overwrite(offset, bytes));
+        self.poke(name, |kept| kept.body_mut().overwrite(offset, bytes));
     }
 
     /// Flips one bit of a file.
@@ -83,7 +83,7 @@ impl SimDisk {
             if let Some(byte) = byte.first_mut() {
                 *byte ^= 1 << (bit % 8);
             }
-            kept.body.overwrite(bit / 8, &byte);
+            kept.body_mut().overwrite(bit / 8, &byte);
         });
     }
 
@@ -96,7 +96,7 @@ impl SimDisk {
 
     /// Cuts a file.
     pub fn cut_file(&self, name: &str, size: u64) {
-        self.poke(name, |kept| kept.body.truncate(size));
+        self.poke(name, |kept| kept.body_mut().truncate(size));
     }
 
     /// Removes a file if it is there.
@@ -139,7 +139,7 @@ impl SimDisk {
         let id = state.names.get(name).copied();
         if let Some(kept) = id.and_then(|id| state.files.get_mut(&id)) {
             let (seq, pending) = (kept.body.seq(), kept.body.pending().count());
-            kept.body.fail_sync(seq, |_| false);
+            kept.body_mut().fail_sync(seq, |_| false);
             kept.late |= pending > 0;
             return pending > 0;
         }

@@ -9,13 +9,20 @@
 use super::content::{Hash, PAGE, Pages, SECTOR, Sector};
 use crate::rng::SplitMix64;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// One content of a pending sector.
 #[derive(Clone, Debug)]
 struct Version {
     /// Number of the write that made it.
     seq: u64,
-    bytes: Box<Sector>,
+    bytes: Arc<Sector>,
+}
+
+/// Those that differ from the one before: a sector may be written again with the same bytes.
+fn contents(versions: &[Version]) -> impl Iterator<Item = &Version> {
+    let again = |at: usize| at > 0 && versions[at - 1].bytes == versions[at].bytes;
+    versions.iter().enumerate().filter(move |(at, _)| !again(*at)).map(|(_, version)| version)
 }
 
 /// Which content of a pending sector is on the disk after a loss of power.
@@ -51,6 +58,8 @@ pub(crate) struct Body {
     pending: BTreeMap<u64, Vec<Version>>,
     sizes: Vec<(u64, u64)>,
     seq: u64,
+    /// Reads may see something clean that the disk has not.
+    split: bool,
 }
 
 impl Body {
@@ -102,7 +111,7 @@ impl Body {
     fn keep(&mut self, sector: u64) {
         let bytes = self.cache.sector(sector);
         if self.pending.contains_key(&sector) || self.disk.sector(sector) != bytes {
-            let version = Version { seq: self.seq, bytes: Box::new(bytes) };
+            let version = Version { seq: self.seq, bytes: Arc::new(bytes) };
             self.pending.entry(sector).or_default().push(version);
         }
     }
@@ -134,7 +143,8 @@ impl Body {
         self.disk.zero_from(size);
         self.pending.split_off(&size.div_ceil(SECTOR));
         if let Some(versions) = self.pending.get_mut(&(size / SECTOR)) {
-            versions.iter_mut().for_each(|version| version.bytes[(size % SECTOR) as usize..].fill(0));
+            let end = (size % SECTOR) as usize;
+            versions.iter_mut().for_each(|version| Arc::make_mut(&mut version.bytes)[end..].fill(0));
         }
         self.sizes.iter_mut().for_each(|entry| entry.1 = entry.1.min(size));
         let floor = self.disk_size;
@@ -153,11 +163,15 @@ impl Body {
         if let Some((_, size)) = self.sizes.drain(..synced).next_back() {
             self.disk_size = size;
         }
+        if self.is_settled() && !self.split {
+            self.disk = self.cache.clone(); // the same bytes, kept once
+        }
     }
 
     /// A sync that fails: those sectors up to `upto` that `arrives` lets through are on the disk, and all are clean.
     pub(crate) fn fail_sync(&mut self, upto: u64, arrives: impl FnMut(u64) -> bool) {
         self.settle(upto, arrives);
+        self.split = true;
     }
 
     /// A sync during which the machine stops: some sectors up to `upto` are on the disk, the others stay pending.
@@ -190,27 +204,43 @@ impl Body {
         self.pending.keys().copied()
     }
 
+    /// How many contents each of them had since the last sync.
+    pub(crate) fn versions(&self) -> impl Iterator<Item = u64> + '_ {
+        self.pending.values().map(|versions| contents(versions).count() as u64)
+    }
+
+    /// Whether the size waits for a sync.
+    pub(crate) fn has_grown(&self) -> bool {
+        !self.sizes.is_empty()
+    }
+
     /// Whether a loss of power could change anything here.
     pub(crate) fn is_settled(&self) -> bool {
         self.pending.is_empty() && self.sizes.is_empty()
     }
 
+    /// Whether a loss of power leaves anything but what reads see.
+    pub(crate) fn loses_something(&self) -> bool {
+        !self.is_settled() || self.split
+    }
+
     /// The file after a loss of power.
     pub(crate) fn after_power_loss(
         &self,
-        mut kept: impl FnMut(u64) -> Kept,
+        mut kept: impl FnMut(u64, u64) -> Kept,
         size: SizeKept,
         rng: &mut SplitMix64,
     ) -> Body {
         let mut disk = self.disk.clone();
         let mut end = 0;
         for (sector, versions) in &self.pending {
-            let index = match kept(*sector) {
+            let count = contents(versions).count();
+            let index = match kept(*sector, count as u64) {
                 Kept::Old => 0,
-                Kept::New => versions.len(),
-                Kept::Any(number) => (number % (versions.len() as u64 + 1)) as usize,
+                Kept::New => count,
+                Kept::Any(number) => (number % (count as u64 + 1)) as usize,
             };
-            if let Some(version) = index.checked_sub(1).and_then(|index| versions.get(index)) {
+            if let Some(version) = index.checked_sub(1).and_then(|index| contents(versions).nth(index)) {
                 disk.write(sector * SECTOR, &version.bytes[..]);
                 end = (sector + 1) * SECTOR;
             }
@@ -239,6 +269,7 @@ impl Body {
     /// Forgets clean pages: reads see the disk there, as they may after a failed sync.
     pub(crate) fn evict(&mut self) {
         self.cache = self.disk.clone();
+        self.split = false;
         for (sector, versions) in &self.pending {
             versions.last().into_iter().for_each(|last| self.cache.write(sector * SECTOR, &last.bytes[..]));
         }
@@ -266,6 +297,7 @@ impl Body {
         self.disk_size = self.size;
         self.pending.clear();
         self.sizes.clear();
+        self.split = false;
     }
 
     /// Feeds everything that can make a difference later to a hash.
@@ -276,7 +308,7 @@ impl Body {
         self.disk.hash(hash);
         for (sector, versions) in &self.pending {
             hash.number(*sector);
-            versions.iter().for_each(|version| hash.bytes(&version.bytes[..]));
+            contents(versions).for_each(|version| hash.bytes(&version.bytes[..]));
         }
         self.sizes.iter().for_each(|entry| hash.number(entry.1));
     }

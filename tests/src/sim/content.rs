@@ -3,7 +3,7 @@
 //! Pages are shared between copies until one of them changes, so a crash image of a whole disk is cheap too.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// The unit that a disk writes whole or not at all.
 pub const SECTOR: u64 = 512;
@@ -16,7 +16,42 @@ pub(crate) type Sector = [u8; SECTOR as usize];
 /// Bytes by offset; those that are not kept are zeros. It has no size: that is the file's matter.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Pages {
-    map: BTreeMap<u64, Arc<[u8; PAGE as usize]>>,
+    map: BTreeMap<u64, Arc<Page>>,
+}
+
+/// A page, and its hash once somebody asked for it.
+#[derive(Debug)]
+struct Page {
+    bytes: [u8; PAGE as usize],
+    hash: OnceLock<u64>,
+}
+
+impl Page {
+    fn zeros() -> Page {
+        Page { bytes: [0; PAGE as usize], hash: OnceLock::new() }
+    }
+
+    fn bytes_mut(page: &mut Arc<Page>) -> &mut [u8] {
+        let page = Arc::make_mut(page);
+        page.hash = OnceLock::new();
+        &mut page.bytes
+    }
+
+    /// Zero for a page of zeros.
+    fn hash(&self) -> u64 {
+        *self.hash.get_or_init(|| {
+            let mut hash = Hash::new();
+            hash.bytes(&self.bytes);
+            if self.bytes.iter().fold(0, |any, byte| any | byte) == 0 { 0 } else { hash.value().max(1) }
+        })
+    }
+}
+
+impl Clone for Page {
+    /// Who copies a page is about to change it.
+    fn clone(&self) -> Self {
+        Page { bytes: self.bytes, hash: OnceLock::new() }
+    }
 }
 
 impl Pages {
@@ -27,7 +62,7 @@ impl Pages {
             let at = offset + done as u64;
             let (page, start, len) = piece(at, out.len() - done);
             match self.map.get(&page) {
-                Some(bytes) => out[done..done + len].copy_from_slice(&bytes[start..start + len]),
+                Some(page) => out[done..done + len].copy_from_slice(&page.bytes[start..start + len]),
                 None => out[done..done + len].fill(0),
             }
             done += len;
@@ -42,8 +77,8 @@ impl Pages {
             let (page, start, len) = piece(at, bytes.len() - done);
             let part = &bytes[done..done + len];
             if self.map.contains_key(&page) || part.iter().any(|&byte| byte != 0) {
-                let kept = self.map.entry(page).or_insert_with(|| Arc::new([0; PAGE as usize]));
-                Arc::make_mut(kept)[start..start + len].copy_from_slice(part);
+                let kept = self.map.entry(page).or_insert_with(|| Arc::new(Page::zeros()));
+                Page::bytes_mut(kept)[start..start + len].copy_from_slice(part);
             }
             done += len;
         }
@@ -61,7 +96,7 @@ impl Pages {
         if start > 0
             && let Some(kept) = self.map.get_mut(&page)
         {
-            Arc::make_mut(kept)[start..].fill(0);
+            Page::bytes_mut(kept)[start..].fill(0);
         }
     }
 
@@ -74,10 +109,11 @@ impl Pages {
 
     /// Feeds what is not zero to a hash.
     pub(crate) fn hash(&self, hash: &mut Hash) {
-        for (page, bytes) in &self.map {
-            if bytes.iter().any(|&byte| byte != 0) {
-                hash.number(*page);
-                hash.bytes(&bytes[..]);
+        for (number, page) in &self.map {
+            let of_page = page.hash();
+            if of_page != 0 {
+                hash.number(*number);
+                hash.number(of_page);
             }
         }
         hash.number(u64::MAX);

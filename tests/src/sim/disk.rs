@@ -3,6 +3,7 @@
 use super::body::Body;
 use super::content::Hash;
 use super::lie::Lying;
+use super::moments::Moments;
 use super::plan::{Call, CrashPlan, Fault, Point};
 use crate::rng::SplitMix64;
 use annals_logs::storage::{Cell, StorageError};
@@ -51,11 +52,18 @@ pub(super) struct Ticket {
 /// A file, and how many handles of it are open.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Kept {
-    pub(super) body: Body,
+    /// Shared with copies of the disk until it changes.
+    pub(super) body: Arc<Body>,
     pub(super) handles: usize,
     pub(super) named: bool,
     /// Whether writing back failed in the background, and no sync has said so yet.
     pub(super) late: bool,
+}
+
+impl Kept {
+    pub(super) fn body_mut(&mut self) -> &mut Body {
+        Arc::make_mut(&mut self.body)
+    }
 }
 
 /// What happens to a call.
@@ -106,7 +114,10 @@ pub(super) struct Disk {
     pub(super) lying: Lying,
     /// All calls since recording began.
     pub(super) recorded: Option<Vec<(Call, Arc<str>)>>,
+    /// What the disk was before its calls, if that is recorded.
+    pub(super) moments: Option<Moments>,
     pub(super) counters: Counters,
+    pub(super) made: Vec<Call>,
     trace: VecDeque<Traced>,
 }
 
@@ -137,7 +148,9 @@ impl Disk {
             faults: Vec::new(),
             lying: Lying::default(),
             recorded: None,
+            moments: None,
             counters: Counters::default(),
+            made: Vec::new(),
             trace: VecDeque::new(),
         }
     }
@@ -158,6 +171,7 @@ impl Disk {
             return Step::Fail { point: Point::Before, error: crashed(), crash: true };
         }
         self.number += 1;
+        self.made.push(call);
         if self.number > self.most_calls {
             let error = breach(format!("more than {} calls\n{}", self.most_calls, self.trace()));
             return Step::Fail { point: Point::Before, error, crash: false };
@@ -168,6 +182,7 @@ impl Disk {
         self.counters.calls[call as usize] += 1;
         self.recorded.iter_mut().for_each(|calls| calls.push((call, name.clone())));
         self.consider_lying();
+        self.note_moment(call);
         let step = self.decide(call, name);
         if self.trace.len() == TRACE {
             self.trace.pop_front();
@@ -279,7 +294,7 @@ impl Disk {
     }
 
     /// Named files in order of their names.
-    pub(super) fn named(&self) -> impl Iterator<Item = (&Arc<str>, &Body)> {
+    pub(super) fn named(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<Body>)> {
         self.names.iter().filter_map(|(name, id)| self.files.get(id).map(|kept| (name, &kept.body)))
     }
 

@@ -73,6 +73,7 @@ impl SimFile {
         }
         let end = offset + bytes.len() as u64;
         disk.counters.bytes_written += bytes.len() as u64;
+        disk.note_write(self.id, offset, bytes);
         let room = disk.room(disk.body(self.id)?.size());
         let fits = (room.saturating_sub(offset).min(bytes.len() as u64)) as usize;
         let size = disk.body(self.id)?.size();
@@ -230,11 +231,11 @@ impl Disk {
     }
 
     fn body(&self, id: u64) -> Result<&super::body::Body, StorageError> {
-        self.files.get(&id).map(|kept| &kept.body).ok_or(StorageError::NotFound)
+        self.files.get(&id).map(|kept| &*kept.body).ok_or(StorageError::NotFound)
     }
 
     fn body_mut(&mut self, id: u64) -> Result<&mut super::body::Body, StorageError> {
-        self.files.get_mut(&id).map(|kept| &mut kept.body).ok_or(StorageError::NotFound)
+        self.files.get_mut(&id).map(|kept| kept.body_mut()).ok_or(StorageError::NotFound)
     }
 
     fn finish_ticket(&mut self, id: u64, step: Step) -> Result<(), StorageError> {

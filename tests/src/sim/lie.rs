@@ -135,11 +135,11 @@ impl Disk {
             bytes.extend(rng.bytes(more));
         } else if let Some(mut rng) = self.lie(Wrong::FlippedRead) {
             bytes[rng.below(len) as usize] ^= 1 << rng.below(8);
-        } else if let Some(mut rng) = self.lie(Wrong::MisdirectedRead) {
-            if let Some(kept) = self.files.get(&file) {
-                *bytes = kept.body.read(elsewhere(offset, kept.body.size(), &mut rng), len);
-                bytes.resize(len as usize, 0);
-            }
+        } else if let Some(mut rng) = self.lie(Wrong::MisdirectedRead)
+            && let Some(kept) = self.files.get(&file)
+        {
+            *bytes = kept.body.read(elsewhere(offset, kept.body.size(), &mut rng), len);
+            bytes.resize(len as usize, 0);
         }
         self.lying.told += u64::from(*bytes != before);
     }

@@ -18,7 +18,9 @@ mod disk;
 mod file;
 mod host;
 mod interleave;
+mod left;
 mod lie;
+mod moments;
 mod plan;
 mod record;
 #[cfg(test)]
@@ -30,6 +32,7 @@ pub use content::{PAGE, SECTOR};
 pub use disk::Counters;
 pub use file::{SimFile, SimPending};
 pub use lie::{Lie, Wrong};
+pub use moments::{Moment, Partial, What};
 pub use plan::{Call, Crash, CrashPlan, Fault, Point, Survivors};
 
 use crate::rng::SplitMix64;
@@ -167,7 +170,7 @@ impl SimDisk {
 
     /// Reads see the disk wherever nothing is pending: what was lost by a failed sync shows.
     pub fn evict(&self) {
-        self.state().files.values_mut().for_each(|kept| kept.body.evict());
+        self.state().files.values_mut().for_each(|kept| kept.body_mut().evict());
     }
 
     // What happened.
@@ -175,6 +178,11 @@ impl SimDisk {
     /// Number of the last call.
     pub fn calls(&self) -> u64 {
         self.state().number
+    }
+
+    /// All calls, the first one first.
+    pub fn calls_made(&self) -> Vec<Call> {
+        self.state().made.clone()
     }
 
     /// What was asked since the start or the last reset.
@@ -202,6 +210,19 @@ impl SimDisk {
         self.state().named().map(|(_, body)| body.pending().count()).sum()
     }
 
+    /// In how many ways a loss of power may take or leave those: each with any of its contents since the last sync. The
+    /// numbers below it are those of [`Survivors::Choice`].
+    pub fn choices(&self) -> u64 {
+        let state = self.state();
+        let each = state.named().flat_map(|(_, body)| body.versions()).map(|versions| versions + 1);
+        each.fold(1, u64::saturating_mul)
+    }
+
+    /// Whether the size of a file waits for a sync.
+    pub fn has_grown(&self) -> bool {
+        self.state().named().any(|(_, body)| body.has_grown())
+    }
+
     /// Whether nothing stored waits for a sync, sizes included.
     pub fn is_settled(&self) -> bool {
         self.state().named().all(|(_, body)| body.is_settled())
@@ -213,55 +234,12 @@ impl SimDisk {
     pub fn reboot(&self, crash: Crash) -> SimDisk {
         let mut old = self.state();
         old.crashed = true;
-        let mut new = Disk::new(0);
-        new.cells = old.cells.clone();
-        new.next = old.next;
-        new.next_version = old.next_version;
-        new.rng = old.rng.clone();
-        new.now_ms = old.now_ms;
-        new.durable = old.durable;
-        new.quota = old.quota;
-        new.polls = old.polls;
-        new.check_locks = old.check_locks;
-        new.lies = old.lies;
-        let mut rng = SplitMix64::new(match crash {
-            Crash::Power { survivors: Survivors::Random(seed), .. } => seed,
-            _ => 0,
-        });
-        let mut index = 0;
-        for (name, body) in old.named() {
-            let body = match crash {
-                Crash::Process => body.clone(),
-                Crash::Power { survivors, size } => {
-                    let mut sizes = SplitMix64::new(rng.draw());
-                    let kept = |_| {
-                        index += 1;
-                        match survivors {
-                            Survivors::None => body::Kept::Old,
-                            Survivors::All => body::Kept::New,
-                            Survivors::Only(one) if one == index - 1 => body::Kept::New,
-                            Survivors::Only(_) => body::Kept::Old,
-                            Survivors::AllBut(one) if one == index - 1 => body::Kept::Old,
-                            Survivors::AllBut(_) => body::Kept::New,
-                            Survivors::Random(_) => body::Kept::Any(rng.draw()),
-                        }
-                    };
-                    body.after_power_loss(kept, size, &mut sizes)
-                }
-            };
-            let id = new.fresh();
-            new.names.insert(name.clone(), id);
-            new.files.insert(id, Kept { body, named: true, ..Kept::default() });
-        }
-        Self::of(new)
+        Self::of(old.after(crash))
     }
 
     /// A disk of its own with the same contents, pending ones too; nothing is open or locked there, no fault waits.
     pub fn fork(&self) -> SimDisk {
-        let crashed = self.has_crashed();
-        let copy = self.reboot(Crash::Process);
-        self.state().crashed = crashed;
-        copy
+        self.after(Crash::Process)
     }
 
     // The storage interface.

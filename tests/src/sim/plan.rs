@@ -142,6 +142,9 @@ pub enum Survivors {
     AllBut(usize),
     /// Each with any of the contents it had since the last sync, the one before included.
     Random(u64),
+    /// The same, chosen by this number below [`SimDisk::choices`](super::SimDisk::choices): each sector takes a digit of
+    /// it, 0 for the content before.
+    Choice(u64),
 }
 
 /// What a crash is.

@@ -254,3 +254,61 @@ fn a_step_in_between_happens_right_before_its_call() {
     assert_eq!(disk.forget_steps(), 1);
     disk.list("", None, 9).unwrap();
 }
+
+#[test]
+fn each_choice_leaves_another_image_and_all_choices_are_all_images() {
+    let disk = with_pending(&[(512, &[1; 20]), (532, &[2; 600])]);
+    // Of the first sector two contents, of the second one, and those before.
+    assert_eq!(disk.choices(), 6);
+    let image = |survivors, size| disk.after(Crash::Power { survivors, size }).image();
+    let chosen: Vec<_> = (0..6).map(|choice| image(Survivors::Choice(choice), SizeKept::New)).collect();
+    assert!((1..6).all(|at| !chosen[..at].contains(&chosen[at])));
+    for seed in 0..64 {
+        assert!(chosen.contains(&image(Survivors::Random(seed), SizeKept::New)));
+    }
+    assert!(!disk.has_crashed());
+}
+
+#[test]
+fn the_same_bytes_written_again_are_no_choice_of_their_own_but_wait_for_a_sync_again() {
+    let disk = with_pending(&[(512, &[1; 20])]);
+    let (file, _lock) = (disk.open("a.1").unwrap(), disk.lock("log.a", 0).unwrap());
+    let before = file.begin_sync().unwrap();
+    file.write(512, &[1; 20]).unwrap();
+    assert_eq!(disk.choices(), 2);
+    before.wait().unwrap();
+    assert_eq!(disk.pending_sectors(), 1);
+}
+
+#[test]
+fn moments_are_what_a_crash_before_each_call_leaves() {
+    let run = |disk: &SimDisk| {
+        let _lock = disk.lock("log.a", 0)?;
+        let file = disk.create("a.1")?;
+        file.write(0, &[1; 1500])?;
+        file.size()?;
+        file.sync()?;
+        disk.remove("a.1")
+    };
+    let disk = SimDisk::new(1);
+    disk.record();
+    run(&disk).unwrap();
+    let moments = disk.take_moments();
+    assert_eq!(moments.len() as u64, disk.calls());
+    let mut last = SimDisk::new(1);
+    for (moment, partial) in moments {
+        let stopped = SimDisk::new(1);
+        stopped.plan_crash(CrashPlan { call: moment.call, point: Point::Before });
+        run(&stopped).unwrap_err();
+        if let What::Disk(disk) = moment.what {
+            last = disk;
+        }
+        assert_eq!(last.hash(), stopped.reboot(Crash::Process).hash(), "call {}", moment.call);
+        assert_eq!(partial.is_some(), moment.kind == Call::Write);
+        if let Some(partial) = partial {
+            assert_eq!(partial.sectors(), 3);
+            let bytes = partial.arrived(0b101).file_bytes("a.1");
+            assert_eq!((bytes.len(), bytes[0], bytes[512], bytes[1024]), (1500, 1, 0, 1));
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! What an operator asks of a change log: the files of all its instances together.
 
 use super::view::{self, Part};
-use super::{State, cell, fold};
+use super::{State, cell, fold, orphan};
 use crate::admin::{LogInfo, SegmentInfo};
 use crate::error::{Damage, Error, Result};
 use crate::format::instance::Life;
@@ -90,7 +90,7 @@ pub(crate) struct Check<H: Host> {
 
 /// Begins to check every byte.
 pub(crate) fn check<H: Host>(host: &H, name: &str) -> Result<Check<H>> {
-    loop {
+    for _ in 0..view::ATTEMPTS {
         let root = view::root(host, name)?;
         let check = check_at(host, name, &root)?;
         // The files of a log that was made anew meanwhile are no leftovers of the one before.
@@ -98,9 +98,11 @@ pub(crate) fn check<H: Host>(host: &H, name: &str) -> Result<Check<H>> {
             return Ok(check);
         }
     }
+    Err(view::made_anew(name))
 }
 
 fn check_at<H: Host>(host: &H, name: &str, root: &Root) -> Result<Check<H>> {
+    let cells = cell::list(host, name)?;
     let mut damage = Vec::new();
     let mut parts = VecDeque::new();
     for seen in cell::all(host, name, root.id)? {
@@ -121,7 +123,21 @@ fn check_at<H: Host>(host: &H, name: &str, root: &Root) -> Result<Check<H>> {
             Err(error) => return Err(error),
         }
     }
-    // Files of this log without a cell are leftovers, not damage.
+    damage.extend(orphan::older_root(host, name, root)?);
+    let lost = match orphan::orphans(host, name, root) {
+        // What cannot be read may have gone since it was listed.
+        Err(Error::Storage(_)) if cell::list(host, name)? != cells => Vec::new(),
+        outcome => outcome?,
+    };
+    for lost in lost {
+        // Somebody may have come, or have been taken over, since.
+        let files = record_log::parts(host, name, root.id)?.0;
+        let cells = cell::list(host, name)?;
+        if files.contains(&lost.epoch) && cells.iter().all(|(_, epoch)| *epoch != lost.epoch) {
+            damage.push(lost.damage);
+        }
+    }
+    // Other files of this log without a cell are leftovers, not damage.
     damage.extend(record_log::parts(host, name, root.id)?.1.iter().map(|file| stray(file)));
     let total = parts.iter().map(|(_, part)| part.total).sum();
     let (host, name, root) = (host.clone(), name.into(), root.clone());

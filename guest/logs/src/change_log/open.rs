@@ -1,7 +1,7 @@
 //! Opening a change log as a new instance. What is there is looked at before anything is changed.
 
 use super::options::{HEARTBEAT_MS, SEGMENT_BYTES};
-use super::{ChangeLog, Options, Own, Space, State, cell, fold, held::Held, view};
+use super::{ChangeLog, Options, Own, Space, State, cell, fold, held::Held, orphan, view};
 use crate::error::{Error, Result, Token};
 use crate::format::instance::{Instance, Life};
 use crate::format::names;
@@ -33,6 +33,9 @@ impl<H: Host> ChangeLog<H> {
                 _ => {}
             }
             let Some(root) = live else { return Ok(()) };
+            if let Some(damage) = orphan::older_root(&host, name, root)? {
+                return Err(Error::Damaged(damage));
+            }
             check_token(&host, name, root, options.expect)?;
             if slot.is_none() { check_earlier(&host, name, root, &instance) } else { Ok(()) }
         })?;

@@ -3,6 +3,7 @@
 
 use crate::error::{Damage, Error, Limit, Result, Token};
 use crate::format::names;
+use crate::limits::check_segment_bytes;
 use crate::types::Mode;
 use alloc::{string::String, vec::Vec};
 
@@ -10,8 +11,6 @@ use alloc::{string::String, vec::Vec};
 pub const HEARTBEAT_MS: u32 = 30_000;
 /// Size of a full file, by default.
 pub const SEGMENT_BYTES: u64 = 4 << 20;
-/// Smallest and largest size of a full file.
-pub const SEGMENT_BYTES_RANGE: core::ops::RangeInclusive<u64> = 64 << 10..=1 << 30;
 
 /// How to open a change log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,9 +49,7 @@ impl Options {
         if let Some(instance) = &self.instance {
             check_instance(instance)?;
         }
-        if !SEGMENT_BYTES_RANGE.contains(&self.segment_bytes.unwrap_or(SEGMENT_BYTES)) {
-            return invalid("segment-bytes: from 64 KiB to 1 GiB");
-        }
+        check_segment_bytes("segment-bytes", self.segment_bytes)?;
         if self.heartbeat_ms == Some(0) {
             return invalid("heartbeat-ms: at least 1");
         }

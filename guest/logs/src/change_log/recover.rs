@@ -47,8 +47,8 @@ impl<H: Host> ChangeLog<H> {
         let dead = |instance: &str, says: &Instance| {
             instance == mine || says.life == Life::Closed || now.abs_diff(says.beat_ms) >= stale_after_ms
         };
-        let recovered = self.take_over(&|_| true, &dead)?;
         self.sweep()?;
+        let recovered = self.take_over(&|_| true, &dead)?;
         self.still_own()?;
         self.compact();
         Ok(recovered)
@@ -336,7 +336,7 @@ impl<H: Host> ChangeLog<H> {
         self.swap(&seen, None).map(drop)
     }
 
-    /// Removes the files of epochs that have no cell: they hold nothing that was acknowledged.
+    /// Removes the files of epochs that have no cell, unless that was lost: they hold nothing that was acknowledged.
     fn sweep(&mut self) -> Result<()> {
         let _lock = match record_log::lock_root(&self.host, &self.name) {
             Ok(lock) => lock,
@@ -348,6 +348,8 @@ impl<H: Host> ChangeLog<H> {
             _ => return self.fence(),
         };
         // While the lock is held no instance opens: whoever has files has its cell, or never gets one.
+        // The root may have been counted on since this instance was opened.
+        self.restore_cells(&root)?;
         let (files, _) = record_log::parts(&self.host, &self.name, root.id)?;
         let cells: BTreeSet<u64> =
             cell::list(&self.host, &self.name)?.into_iter().map(|(_, epoch)| epoch).collect();

@@ -65,3 +65,36 @@ impl View for State {
         self.boundary = self.boundary.min(next);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state() -> State {
+        State { size: 10, boundary: 4 }
+    }
+
+    #[test]
+    fn frames_and_changes_that_make_no_sense_change_nothing() {
+        for (kind, first) in [(Kind::Append, 9), (Kind::Append, 11), (Kind::Put, 10), (Kind::Truncate, 10)] {
+            let mut now = state();
+            assert!(!now.items(&FrameHeader::sample(kind, first, 1)), "{kind:?} at {first}");
+            assert_eq!(now, state());
+        }
+        let moved = |to| postcard::to_allocvec(&Moved(to)).unwrap();
+        for to in [3, 11] {
+            assert!(!state().meta(&moved(to)), "{to}");
+        }
+        let mut now = state();
+        assert!(now.items(&FrameHeader::sample(Kind::Append, 10, 2)) && now.meta(&moved(12)));
+        assert_eq!(now, State { size: 12, boundary: 12 });
+        assert!(!now.meta(&[]));
+    }
+
+    #[test]
+    fn what_is_saved_is_restored_if_it_can_be() {
+        assert_eq!(State::restore(&[], &state().save()), Some(state()));
+        assert_eq!(State::restore(&[], &State { size: 3, boundary: 4 }.save()), None);
+        assert_eq!(State::restore(&[], &[1]), None);
+    }
+}

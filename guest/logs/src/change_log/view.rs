@@ -1,7 +1,7 @@
 //! Looking at a change log without being an instance of it: no lock is taken and nothing is changed.
 
 use super::held::{Entry, Held};
-use super::{ChangeLog, Options, State, cell, fold, open};
+use super::{ChangeLog, Options, State, cell, fold, open, orphan};
 use crate::error::{Damage, Error, Result, Token};
 use crate::format::names;
 use crate::format::root::{Kind, Root, State as Life};
@@ -10,7 +10,7 @@ use crate::storage::Host;
 use alloc::{collections::BTreeSet, format, vec::Vec};
 
 /// How often it is looked at again because instances came and went meanwhile.
-const ATTEMPTS: u32 = 16;
+pub(super) const ATTEMPTS: u32 = 16;
 
 /// The root of a live change log.
 pub(super) fn root<H: Host>(host: &H, name: &str) -> Result<Root> {
@@ -39,7 +39,7 @@ pub(super) struct View<H: Host> {
 /// Reads all instances of a log that contains this token. If the log is made anew meanwhile, it is the new one; if it is
 /// destroyed, there is none.
 pub(super) fn read<H: Host>(host: &H, name: &str, expect: Option<Token>) -> Result<(Root, View<H>)> {
-    loop {
+    for _ in 0..ATTEMPTS {
         let found = root(host, name)?;
         open::check_token(host, name, &found, expect)?;
         let view = read_at(host, name, &found)?;
@@ -47,6 +47,12 @@ pub(super) fn read<H: Host>(host: &H, name: &str, expect: Option<Token>) -> Resu
             return Ok((found, view));
         }
     }
+    Err(made_anew(name))
+}
+
+/// A storage that shows another log each time must not be looked at for ever.
+pub(super) fn made_anew(name: &str) -> Error {
+    Error::Storage(format!("{name} was made anew again and again while it was read"))
 }
 
 /// If some of them come, go or change hands meanwhile, it is done again: what one of them took over from another one may
@@ -58,9 +64,10 @@ fn read_at<H: Host>(host: &H, name: &str, root: &Root) -> Result<View<H>> {
     };
     for _ in 0..ATTEMPTS {
         let before = hands()?;
-        let view = read_once(host, name, root)?;
+        let view = read_once(host, name, root);
+        // What cannot be read may have gone since it was listed.
         if before == hands()? {
-            return Ok(view);
+            return view;
         }
     }
     Err(Error::Storage(format!("the instances of {name} came and went while they were read")))
@@ -90,6 +97,8 @@ fn read_once<H: Host>(host: &H, name: &str, root: &Root) -> Result<View<H>> {
         };
         parts.push(Part { seen, read });
     }
+    found.extend(orphan::older_root(host, name, root)?.map(|damage| (0, damage)));
+    found.extend(orphan::orphans(host, name, root)?.into_iter().map(|lost| (lost.epoch, lost.damage)));
     // What is wrong with files that are going anyway costs nothing.
     found.retain(|(epoch, _)| !superseded.contains(epoch));
     let damage = found.into_iter().map(|(_, damage)| damage).collect();

@@ -176,6 +176,13 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_range_deletes_nothing_and_the_boundary_is_behind_what_is_deleted_from_the_start_on() {
+        assert_eq!(of(&[(3, 3)]), Deleted::default());
+        let boundaries = [of(&[]), of(&[(0, 4)]), of(&[(1, 4)])].map(|deleted| deleted.boundary());
+        assert_eq!(boundaries, [0, 4, 0]);
+    }
+
+    #[test]
     fn ranges_that_make_no_sense_are_not_restored() {
         for bad in [&[(0, 0)][..], &[(1, 2), (0, 3)], &[(1, u64::MAX)], &[(5, 6)]] {
             assert_eq!(Deleted::restore(bad, 10), None, "{bad:?}");

@@ -2,12 +2,9 @@
 
 use crate::error::{Error, Result, Token};
 use crate::format::{MAX_BATCH, MAX_ITEM};
+use crate::limits::check_segment_bytes;
 use crate::types::Mode;
 
-/// Size at which a file is rotated, by default.
-pub const ROTATE_AT: u64 = 16 << 20;
-/// Smallest and largest such size.
-pub const ROTATE_AT_RANGE: core::ops::RangeInclusive<u64> = 64 << 10..=1 << 30;
 /// Bytes of single events that may wait in memory.
 pub const WRITE_BUFFER: usize = 64 << 10;
 
@@ -63,9 +60,7 @@ impl Options {
     /// An error if they make no sense.
     pub(super) fn check(&self) -> Result<()> {
         let invalid = |what: &str| Err(Error::InvalidArgument(what.into()));
-        if self.rotate_at.is_some_and(|bytes| !ROTATE_AT_RANGE.contains(&bytes)) {
-            return invalid("rotate-at: from 64 KiB to 1 GiB");
-        }
+        check_segment_bytes("rotate-at", self.rotate_at)?;
         if self.max_event.is_some_and(|bytes| u64::from(bytes) > MAX_ITEM) {
             return invalid("max-event: at most 16 MiB");
         }

@@ -189,4 +189,28 @@ mod tests {
         }
         assert!(!state().meta(&[]) && !state().meta(&[9, 9, 9]));
     }
+
+    #[test]
+    fn frames_that_make_no_sense_are_refused() {
+        for (kind, first) in [(Kind::Append, 99), (Kind::Truncate, 100), (Kind::Meta, 100)] {
+            let mut now = state();
+            assert!(!now.items(&FrameHeader::sample(kind, first, 1)), "{kind:?} at {first}");
+            assert_eq!(now, state());
+        }
+        let mut now = state();
+        assert!(now.items(&FrameHeader::sample(Kind::Append, 100, 0)));
+        assert_eq!(now, state(), "a frame without events changes nothing");
+    }
+
+    #[test]
+    fn states_that_make_no_sense_are_not_restored() {
+        for bad in [
+            State { events: 101, ..state() },
+            State { oldest: None, ..state() },
+            State { oldest: Some(99), newest: Some(98), ..state() },
+            State { newest: Some(100), ..state() },
+        ] {
+            assert_eq!(State::restore(&[], &bad.save()), None, "{bad:?}");
+        }
+    }
 }

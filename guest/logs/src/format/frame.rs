@@ -214,7 +214,8 @@ impl FrameHeader {
         let ids: Vec<u64> =
             payload.get(start..end)?.as_chunks::<8>().0.iter().map(|b| u64::from_le_bytes(*b)).collect();
         let ascend = ids.is_sorted_by(|a, b| a < b);
-        let good = ids.first() == Some(&self.first) && ids.last().map(|id| id + 1) == Some(self.end);
+        let good =
+            ids.first() == Some(&self.first) && ids.last().and_then(|id| id.checked_add(1)) == Some(self.end);
         (self.listed && ascend && good).then_some(ids)
     }
 
@@ -412,6 +413,31 @@ pub fn block_check(block: &[u8]) -> [u8; 8] {
 }
 
 #[cfg(test)]
+impl FrameHeader {
+    /// A frame with so many consecutive items, for tests of what becomes of it.
+    pub(crate) fn sample(kind: Kind, first: u64, count: u32) -> FrameHeader {
+        FrameHeader {
+            kind,
+            codec: PLAIN,
+            epoch_start: false,
+            number: 1,
+            epoch: 1,
+            listed: false,
+            first,
+            end: first + u64::from(count),
+            before: first,
+            low: NONE,
+            count,
+            body: 0,
+            decoded: 0,
+            promise: Promise::default(),
+            previous: 0,
+            chain: 0,
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -489,6 +515,40 @@ mod tests {
     }
 
     #[test]
+    fn bytes_that_no_writer_writes_are_damage_although_the_checks_are_right() {
+        let (header, frame) = encode(fields(Kind::Append, 1), PLACE, 136, &[&4u32.to_le_bytes(), b"abcd"]);
+        let resealed = |change: &dyn Fn(&mut [u8; HEADER])| {
+            let mut bytes = header_of(&frame);
+            change(&mut bytes);
+            let check = frame_check(&bytes, PLACE, 136);
+            bytes[CHECKED..CRC].copy_from_slice(&check.to_le_bytes());
+            let crc = crc32fast::hash(&bytes[..CRC]);
+            bytes[CRC..CRC + 4].copy_from_slice(&crc.to_le_bytes());
+            FrameHeader::decode(&bytes, PLACE, 136)
+        };
+        assert_eq!(resealed(&|_| {}), Ok(header));
+        let put = |bytes: &mut [u8; HEADER], at: usize, value: u32| {
+            bytes[at..at + 4].copy_from_slice(&value.to_le_bytes());
+        };
+        for (what, change) in [
+            ("an unknown kind", &(|b: &mut [u8; HEADER]| b[2] = 8) as &dyn Fn(&mut [u8; HEADER])),
+            ("a block table where there is none", &|b| b[4] |= BLOCK_TABLE),
+            ("an unknown flag", &|b| b[4] |= 8),
+            ("reserved bytes", &|b| b[6] = 1),
+            ("more reserved bytes", &|b| b[70] = 1),
+            ("listed without items", &|b| (b[4] |= LISTED, put(b, 56, 0)).1),
+            ("listed positions that leave nothing out", &|b| b[4] |= LISTED),
+            ("a body of no number of blocks", &|b| {
+                (b[4] |= BLOCK_TABLE, put(b, 60, 4097), put(b, 64, 4081)).1
+            }),
+            ("a longer body than any payload", &|b| (b[4] |= BLOCK_TABLE, put(b, 60, u32::MAX)).1),
+        ] {
+            assert_eq!(resealed(change), Err(HeaderError::Damaged), "{what}");
+        }
+        assert!(!FrameHeader::could_start(&frame[..HEADER - 1]) && FrameHeader::could_start(&frame));
+    }
+
+    #[test]
     fn a_header_verifies_only_where_it_was_written() {
         let (_, frame) = encode(fields(Kind::Append, 0), PLACE, 136, &[]);
         let bytes = header_of(&frame);
@@ -539,6 +599,18 @@ mod tests {
         ] {
             assert_ne!(base, changed);
         }
+    }
+
+    #[test]
+    fn no_frame_lists_the_highest_number_which_nothing_is_behind() {
+        // Found while a fuzz target was written: the position behind it overflowed.
+        let header = FrameHeader { listed: true, first: 7, end: u64::MAX, ..fields(Kind::Put, 2) };
+        let payload = |last: u64| [[0; 8], 7u64.to_le_bytes(), last.to_le_bytes()].concat();
+        assert_eq!(header.listed(&payload(u64::MAX - 1)), Some(alloc::vec![7, u64::MAX - 1]));
+        assert_eq!(header.listed(&payload(u64::MAX)), None);
+        // Nor positions that do not ascend.
+        let header = FrameHeader { first: 7, end: 8, ..header };
+        assert_eq!(header.listed(&payload(7)), None);
     }
 
     #[test]

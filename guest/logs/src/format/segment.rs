@@ -1,7 +1,8 @@
 //! The structured payloads: segment headers, indexes (in footers and seals), meta frames. See [`super`].
 //!
 //! All are postcard encodings of the structures here, in the order of their fields. Decoding takes hostile bytes: it
-//! returns none for anything that is not exactly what encoding writes, and allocates no more than the bytes given.
+//! returns none for anything but one whole structure with ranges and runs that can be (a number may take more bytes than
+//! it needs), and no length is believed beyond the bytes given.
 
 use super::frame::{Kind, Place};
 use super::{ALIGN, MAX_STRUCTURE, root};
@@ -320,6 +321,27 @@ mod tests {
         }
         // A length far beyond the bytes allocates nothing.
         assert_eq!(IndexBody::decode(&[0xFF; 64]), None);
+    }
+
+    #[test]
+    fn runs_that_no_writer_writes_are_refused() {
+        let with = |run| IndexBody { runs: alloc::vec![run], ..index(0) }.encode(PLACE, 136, Kind::Seal);
+        let good = Run { first: 10, count: 2, offset: 136, number: 18 };
+        assert!(IndexBody::decode(&with(good)).is_some());
+        for bad in [
+            Run { count: 0, ..good },
+            Run { offset: 137, ..good },
+            Run { first: u64::MAX - 1, count: 2, ..good },
+        ] {
+            assert_eq!(IndexBody::decode(&with(bad)), None, "{bad:?}");
+        }
+        let of_view = |len: u64| {
+            let view = alloc::vec![0; len as usize];
+            let checkpoint = Checkpoint { view, ..Checkpoint::default() };
+            IndexBody { checkpoint, ..index(0) }.encode(PLACE, 136, Kind::Seal)
+        };
+        assert!(IndexBody::decode(&of_view(MAX_STRUCTURE - 100)).is_some());
+        assert_eq!(IndexBody::decode(&of_view(MAX_STRUCTURE)), None);
     }
 
     #[test]

@@ -2,17 +2,12 @@
 
 use crate::error::{Error, Result, Token};
 use crate::types::Mode;
-use alloc::format;
 use serde::{Deserialize, Serialize};
 
 /// Items in a section, by default.
 pub const ITEMS_PER_SECTION: u64 = 65_536;
-/// Size of a full segment, by default.
-pub const SEGMENT_BYTES: u64 = 16 << 20;
 /// Bytes of single appends that may wait in memory, by default.
 pub const WRITE_BUFFER: u32 = 64 << 10;
-/// Smallest and largest size of a full segment.
-pub const SEGMENT_BYTES_RANGE: core::ops::RangeInclusive<u64> = 64 << 10..=1 << 30;
 
 /// How to open a journal; `wit/journal.wit` says what each option means.
 #[derive(Clone, Debug)]
@@ -59,16 +54,6 @@ pub(super) struct Fixed {
     pub(super) items_per_section: u64,
     pub(super) sync_sections: bool,
     pub(super) compression: bool,
-}
-
-/// Refuses a value that was asked for and differs from the log's.
-pub(super) fn differ<T: core::fmt::Display + PartialEq>(name: &str, asked: Option<T>, is: T) -> Result<()> {
-    match asked {
-        Some(asked) if asked != is => {
-            Err(Error::OptionsDiffer(format!("{name}: the log has {is}, asked for {asked}")))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// The options as stored; the defaults if damage hides them, which only a read-only open lets pass.

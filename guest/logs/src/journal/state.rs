@@ -84,3 +84,58 @@ impl State {
         self.boundary == self.size && at >= self.size
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state() -> State {
+        State { size: 10, boundary: 4 }
+    }
+
+    #[test]
+    fn frames_that_make_no_sense_change_nothing() {
+        for (kind, first) in [
+            (Kind::Append, 9),
+            (Kind::Append, 11),
+            (Kind::Truncate, 3),
+            (Kind::Truncate, 11),
+            (Kind::Put, 10),
+            (Kind::Meta, 10),
+        ] {
+            let mut state = state();
+            assert!(!state.items(&FrameHeader::sample(kind, first, 1)), "{kind:?} at {first}");
+            assert_eq!(state, self::state());
+        }
+        let mut now = state();
+        assert!(now.items(&FrameHeader::sample(Kind::Truncate, 4, 3)) && now.size == 7);
+        assert!(now.items(&FrameHeader::sample(Kind::Append, 7, 2)) && now.size == 9);
+    }
+
+    #[test]
+    fn changes_that_make_no_sense_change_nothing() {
+        let meta = |state: &mut State, change: Change| state.meta(&postcard::to_allocvec(&change).unwrap());
+        let empty = State { size: 10, boundary: 10 };
+        for (before, change) in [
+            (state(), Change::Prune(3)),
+            (state(), Change::Prune(11)),
+            (state(), Change::Start(20)),
+            (empty, Change::Start(9)),
+        ] {
+            let mut now = before;
+            assert!(!meta(&mut now, change), "{change:?}");
+            assert_eq!(now, before);
+        }
+        let mut now = state();
+        assert!(meta(&mut now, Change::Prune(10)) && meta(&mut now, Change::Start(20)));
+        assert_eq!(now, State { size: 20, boundary: 20 });
+        assert!(!now.meta(&[]) && !now.meta(&[0, 1, 2]));
+    }
+
+    #[test]
+    fn what_is_saved_is_restored_if_it_can_be() {
+        assert_eq!(State::restore(&[], &state().save()), Some(state()));
+        assert_eq!(State::restore(&[], &State { size: 3, boundary: 4 }.save()), None);
+        assert_eq!(State::restore(&[], &[1]), None);
+    }
+}

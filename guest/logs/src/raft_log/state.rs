@@ -156,3 +156,75 @@ impl State {
         (FIRST..=MAX_INDEX + 1).contains(next) && boundary && hard
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOUNDARY: LogId = LogId { term: 1, index: 4 };
+
+    fn state() -> State {
+        State { next: 10, boundary: Some(BOUNDARY), ..State::new() }
+    }
+
+    #[test]
+    fn frames_that_make_no_sense_change_nothing() {
+        for (kind, first) in [
+            (Kind::Append, 9),
+            (Kind::Append, MAX_INDEX + 1),
+            (Kind::Put, 4),
+            (Kind::Put, 10),
+            (Kind::Truncate, 3),
+            (Kind::Truncate, 10),
+            (Kind::Meta, 10),
+        ] {
+            let mut now = state();
+            assert!(!now.items(&FrameHeader::sample(kind, first, 1)), "{kind:?} at {first}");
+            assert_eq!(now, state());
+        }
+        // A log that is purged beyond its entries: what lies below the boundary does not come back.
+        let mut now = State { next: 3, ..state() };
+        assert!(!now.items(&FrameHeader::sample(Kind::Append, 3, 1)));
+        let mut now = state();
+        assert!(now.items(&FrameHeader::sample(Kind::Put, 5, 7)) && now.next == 12 && now.counts());
+        assert!(now.items(&FrameHeader::sample(Kind::Append, 14, 1)) && now.next == 15 && !now.counts());
+        assert!(now.items(&FrameHeader::sample(Kind::Truncate, FIRST, 0)));
+        assert_eq!((now.next, now.boundary), (FIRST, None));
+    }
+
+    #[test]
+    fn changes_that_make_no_sense_change_nothing() {
+        let hard = |extra| HardState { term: 1, vote: None, extra: alloc::vec![0; extra as usize] };
+        for change in [
+            Change::Purge(LogId { term: 1, index: 4 }),
+            Change::Purge(LogId { term: 1, index: MAX_INDEX + 1 }),
+            Change::HardState(hard(MAX_EXTRA + 1)),
+        ] {
+            let mut now = state();
+            assert!(!now.meta(&change.encode()));
+            assert_eq!(now, state());
+        }
+        let mut now = state();
+        assert!(now.meta(&Change::HardState(hard(MAX_EXTRA)).encode()));
+        assert!(now.meta(&Change::Purge(LogId { term: 2, index: MAX_INDEX }).encode()));
+        assert_eq!(now.next, MAX_INDEX + 1);
+        assert!(!now.meta(&[]));
+    }
+
+    #[test]
+    fn what_is_saved_is_restored_if_it_can_be() {
+        let at = |index| Some(LogId { term: 1, index });
+        let hard = Some(HardState { term: 1, vote: None, extra: alloc::vec![0; MAX_EXTRA as usize + 1] });
+        assert_eq!(State::restore(&[], &state().save()), Some(state()));
+        for bad in [
+            State { boundary: at(10), ..state() },
+            State { boundary: at(0), ..state() },
+            State { hard, ..state() },
+            State { next: 0, boundary: None, ..state() },
+            State { next: MAX_INDEX + 2, ..state() },
+        ] {
+            assert_eq!(State::restore(&[], &bad.save()), None, "{bad:?}");
+        }
+        assert_eq!(State::restore(&[], &[1]), None);
+    }
+}

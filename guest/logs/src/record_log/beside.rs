@@ -3,13 +3,11 @@
 //!
 //! It looks at the storage as it is now and changes nothing. What cannot be read now proves nothing.
 
-use super::{Create, RecordLog, Request, View, life};
+use super::{RecordLog, Request, View, life};
 use crate::error::{Bounds, Damage, Error, Result};
 use crate::format::names::FileName;
 use crate::format::root::State;
 use crate::storage::Host;
-use crate::types::Mode;
-use alloc::vec::Vec;
 
 impl<H: Host, V: View> RecordLog<H, V> {
     /// What to answer for damage at this position. Where a writer has taken away what was to be read since this log was
@@ -42,13 +40,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
 
     /// The view as of now, likewise.
     pub(crate) fn view_now(&self) -> Result<V> {
-        let request = Request {
-            mode: Mode::ReadOnly,
-            expect: None,
-            lock_wait_ms: 0,
-            create: Create { segment_bytes: 0, options: Vec::new(), view: self.history.view.clone() },
-            accept: &|_, _| Ok(()),
-        };
+        let request = Request::reading(self.history.view.clone());
         let log = RecordLog::<H, V>::open(self.host.clone(), &self.name, &request)?;
         Ok(log.view().clone())
     }

@@ -9,9 +9,9 @@ use super::life::{self, Rooted};
 use super::open::Create;
 use super::write::SegmentFile;
 use super::{RecordLog, View, Writer};
-use crate::error::{Error, Result, Token};
+use crate::error::{Damage, Error, Result, Token};
 use crate::format::frame::Place;
-use crate::format::root::{Root, State};
+use crate::format::root::{Kind, Root, State};
 use crate::storage::Host;
 use alloc::{format, vec::Vec};
 
@@ -39,6 +39,17 @@ impl Unborn {
 }
 
 impl<H: Host, V: View> RecordLog<H, V> {
+    /// Damage that no frame shows: a compacted snapshot without its fold. It took the place of the one before only when
+    /// that fold, which has a piece at least, was durable.
+    pub(crate) fn lost_fold(&self) -> Option<Damage> {
+        let (view, compacted) = (&self.history.view, V::KIND == Kind::Snapshot && self.place.generation > 0);
+        if !compacted || view.boundary() < view.next() || self.cut_short.is_some() {
+            return None;
+        }
+        let (file, what) = (self.file_name.clone(), "the fold that a compaction wrote is missing".into());
+        Some(Damage { file, offset: 0, lowest: Some(view.boundary()), next: None, what })
+    }
+
     /// Begins a log that is not there before `bear`. `exists` if there is one.
     pub(crate) fn conceive(host: H, name: &str, create: &Create<V>) -> Result<(Self, Unborn)> {
         life::check_name(name)?;

@@ -143,7 +143,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
             self.after(number)?.map(|after| after.number.saturating_sub(1))
         };
         let first = self.index_of(number)?.first_number;
-        Ok(last.map_or(0, |last| (last + 1).saturating_sub(first)))
+        Ok(last.map_or(0, |last| last.saturating_add(1).saturating_sub(first)))
     }
 
     /// Bytes in the log's files, and how many there are.

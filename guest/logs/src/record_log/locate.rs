@@ -9,7 +9,6 @@ use super::{RecordLog, View};
 use crate::error::{Bounds, Damage, Error, Result};
 use crate::format::segment::Run;
 use crate::storage::Host;
-use alloc::vec::Vec;
 
 /// Where a position is.
 #[derive(Debug)]
@@ -66,9 +65,12 @@ impl<H: Host, V: View> RecordLog<H, V> {
     fn locate_newest(&mut self, position: u64) -> Result<Located> {
         let mut around = Bounds { start: 0, end: u64::MAX };
         let mut newer = u64::MAX;
-        let segments: Vec<u64> =
-            [self.place.segment].into_iter().chain(self.older.iter().rev().copied()).collect();
-        for segment in segments.into_iter().map(Some).chain([None]) {
+        // The newest segment, the older ones from the back, and what is missing before all of them.
+        for back in 0..self.older.len() + 2 {
+            let segment = match back {
+                0 => Some(self.place.segment),
+                _ => self.older.len().checked_sub(back).and_then(|at| self.older.get(at).copied()),
+            };
             // Missing segments in between.
             for (number, missing) in &self.lost {
                 if *number < newer && segment.is_none_or(|segment| *number > segment) {
@@ -156,8 +158,8 @@ impl<H: Host, V: View> RecordLog<H, V> {
     /// The same in a log that is not dense: the first segment that knows of a position from `boundary` on.
     pub(crate) fn first_holding(&mut self, boundary: u64) -> Result<u64> {
         for number in self.older.clone() {
-            match self.sealed(number) {
-                Ok(sealed) if sealed.index.ceiling() <= boundary => {}
+            match self.extent(number) {
+                Ok(extent) if extent.ceiling <= boundary => {}
                 Ok(_) => return Ok(number),
                 // Nobody knows what it holds; it stays.
                 Err(Error::Damaged(_)) => return Ok(number),

@@ -27,6 +27,7 @@ mod part;
 mod read;
 mod recovery;
 mod repair;
+mod roll;
 mod salvage;
 mod scan;
 mod shared;

@@ -38,6 +38,19 @@ pub(crate) struct Request<'a, V> {
     pub(crate) accept: &'a dyn Fn(&SegmentHeader, &V) -> Result<()>,
 }
 
+impl<'a, V: 'a> Request<'a, V> {
+    /// To look at a log as it is; `view` is that of a log without frames.
+    pub(crate) fn reading(view: V) -> Self {
+        Request {
+            mode: Mode::ReadOnly,
+            expect: None,
+            lock_wait_ms: 0,
+            create: Create { segment_bytes: 0, options: Vec::new(), view },
+            accept: &|_, _| Ok(()),
+        }
+    }
+}
+
 /// The newest segment, read to the end of what verifies.
 pub(super) struct Newest<F, V> {
     pub(super) file: F,

@@ -75,6 +75,17 @@ pub(super) struct Scanner<'a, F> {
     window: Window,
 }
 
+/// Where the last byte that is not zero stands. Looks at many at a time: the fill of a log can be megabytes of zeros.
+fn last_byte(bytes: &[u8]) -> Option<usize> {
+    let mut left = bytes;
+    while let Some((before, last)) = left.split_last_chunk::<64>()
+        && last.iter().fold(0, |any, byte| any | byte) == 0
+    {
+        left = before;
+    }
+    left.iter().rposition(|byte| *byte != 0)
+}
+
 impl<'a, F: File> Scanner<'a, F> {
     /// A scanner of the first `size` bytes of a file.
     pub(super) fn new(file: &'a F, name: &'a str, place: Place, size: u64) -> Self {
@@ -132,7 +143,7 @@ impl<'a, F: File> Scanner<'a, F> {
                     self.name
                 )));
             }
-            if let Some(last) = bytes.iter().rposition(|b| *b != 0) {
+            if let Some(last) = last_byte(&bytes) {
                 return Ok((start + last as u64 + 1).next_multiple_of(ALIGN).min(self.size));
             }
             (end, step, more) = (start, AHEAD as u64, 0);
@@ -326,5 +337,22 @@ impl<'a, F: File> Scanner<'a, F> {
     /// The file's name, for messages.
     pub(super) fn file_name(&self) -> String {
         self.name.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::last_byte;
+
+    #[test]
+    fn the_last_byte_is_found_wherever_it_stands_and_only_if_it_is_there() {
+        for len in 0..300 {
+            let mut bytes = alloc::vec![0; len];
+            assert_eq!(last_byte(&bytes), None);
+            for at in 0..len {
+                bytes[at] = 1 << (at % 8);
+                assert_eq!(last_byte(&bytes), Some(at));
+            }
+        }
     }
 }

@@ -4,7 +4,7 @@
 //! while an earlier one may still fail, because a failed sync leaves pages that the next one takes for clean.
 
 use super::{RecordLog, View};
-use crate::error::{Result, Token};
+use crate::error::{Error, Result, Token};
 use crate::format::frame::Promise;
 use crate::storage::{File, Host, PendingSync};
 
@@ -55,8 +55,18 @@ impl<H: Host, V: View> RecordLog<H, V> {
         }
     }
 
-    /// The token, once the sync has succeeded; waits for that if asked to.
-    pub(crate) fn finish_sync(&mut self, ticket: &Ticket, wait: bool) -> Result<Option<Token>> {
+    /// The token, if the sync has succeeded by now.
+    pub(crate) fn poll_sync(&mut self, ticket: &Ticket) -> Result<Option<Token>> {
+        self.finish_sync(ticket, false)
+    }
+
+    /// The token, once the sync has succeeded.
+    pub(crate) fn wait_sync(&mut self, ticket: &Ticket) -> Result<Token> {
+        let token = self.finish_sync(ticket, true)?;
+        token.ok_or(Error::Other("the sync was waited for and has no outcome".into()))
+    }
+
+    fn finish_sync(&mut self, ticket: &Ticket, wait: bool) -> Result<Option<Token>> {
         if ticket.number > self.ended {
             self.check_writable()?;
             if !self.end_syncs(ticket.number, wait)? {

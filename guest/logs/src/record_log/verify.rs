@@ -59,7 +59,9 @@ impl<H: Host, V: View> Verify<H, V> {
             }
         }
         // What the survey of the newest segment will find again is left to it.
-        let damage: Vec<Damage> = log.damage.iter().filter(|d| d.file != log.file_name).cloned().collect();
+        let mut damage: Vec<Damage> =
+            log.damage.iter().filter(|d| d.file != log.file_name).cloned().collect();
+        damage.extend(log.lost_fold());
         Ok(Verify { log, segments, current: None, before: None, damage, checked: 0, total })
     }
 

@@ -1,19 +1,17 @@
-//! Writing frames: space, rolls, the seal.
+//! Writing frames, and the space for them.
 //!
 //! A frame is written with one call, at the end of the newest segment; nothing is written twice. Space is claimed before
 //! it is needed; what is kept back of it is for the frames that free or finish a log. A failed write or sync closes the
 //! log at once; running out of space while claiming some does not.
 
-use super::history::{History, Tip, ranges};
+use super::history::{History, Tip};
 use super::index::{Index, MAX_RUNS};
-use super::life;
 use super::open::Create;
-use super::read::Sealed;
 use super::shared::AHEAD;
 use super::{RecordLog, View, failed, place_name, room};
 use crate::error::{Error, Limit, Result, Token};
 use crate::format::frame::{self, FrameHeader, Kind, NONE, Place, Promise};
-use crate::format::segment::{Checkpoint, IndexBody, MAX_RUN, Meta, SegmentHeader};
+use crate::format::segment::{Checkpoint, MAX_RUN, SegmentHeader};
 use crate::format::{HEADER, SECTOR, frame_len};
 use crate::storage::{File, Host, StorageError};
 use alloc::{string::String, vec::Vec};
@@ -21,11 +19,9 @@ use alloc::{string::String, vec::Vec};
 /// Most zeros written ahead at a time.
 const FILL_STEP: u64 = 4 << 20;
 /// Zeros written ahead at first.
-const FIRST_FILL: u64 = 64 << 10;
+pub(super) const FIRST_FILL: u64 = 64 << 10;
 /// Bytes that stay free for small frames.
 const SPARE: u64 = 4096;
-/// Most bytes of a segment header's payload.
-const MAX_CHECKPOINT: u64 = 64 << 10;
 
 /// A segment file with its header written and durable.
 pub(super) struct SegmentFile<F, V> {
@@ -105,7 +101,7 @@ impl<F: File, V: View> SegmentFile<F, V> {
     }
 
     /// Writes the header into a file and syncs it.
-    fn write(
+    pub(super) fn write(
         file: F,
         name: String,
         place: Place,
@@ -152,7 +148,7 @@ fn pack(parts: &[&[u8]]) -> Result<Option<(Vec<u8>, u32)>> {
     Ok((size + size / 8 < len).then_some((packed, len as u32)))
 }
 
-fn fields(kind: Kind, number: u64, previous: u128) -> FrameHeader {
+pub(super) fn fields(kind: Kind, number: u64, previous: u128) -> FrameHeader {
     FrameHeader {
         kind,
         codec: 0,
@@ -219,7 +215,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
         SPARE + 3 * index
     }
 
-    fn claim(&mut self, len: u64, kept: bool) -> Result<()> {
+    pub(super) fn claim(&mut self, len: u64, kept: bool) -> Result<()> {
         let (offset, back) = (self.history.tip.offset, self.kept_back());
         let full = self.history.header.segment_bytes.saturating_add(back);
         let fill = self.writer()?.fill;
@@ -265,7 +261,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
     }
 
     /// Writes a frame for which there is space.
-    fn put(&mut self, new: &NewFrame<'_>) -> Result<()> {
+    pub(super) fn put(&mut self, new: &NewFrame<'_>) -> Result<()> {
         let (tip, place, before) = (self.history.tip.clone(), self.place, self.history.view.next());
         let writer = self.writer()?;
         let mut fields = FrameHeader {
@@ -332,225 +328,6 @@ impl<H: Host, V: View> RecordLog<H, V> {
         }
         if header.supersedes() != NONE {
             self.cursor = None;
-        }
-        Ok(())
-    }
-
-    fn checkpoint(&self, segments: impl IntoIterator<Item = u64>) -> Checkpoint {
-        Checkpoint { view: self.history.view.save(), retained: ranges(segments) }
-    }
-
-    /// Writes a frame with the index. Segments that hold nothing are not retained any longer.
-    fn write_index(&mut self, kind: Kind) -> Result<()> {
-        let body = IndexBody {
-            checkpoint: self.checkpoint(self.older.iter().copied()),
-            floor: self.history.index.floor,
-            cut: self.history.index.cut,
-            first_number: self.history.index.first_number,
-            runs: self.history.index.runs.clone(),
-        };
-        let payload = body.encode(self.place, self.history.tip.offset, kind);
-        let len = frame_len(payload.len() as u64 + 8 * crate::format::blocks(payload.len() as u64));
-        self.claim(len, true)?;
-        self.put(&NewFrame { kind, first: 0, count: 0, ids: None, parts: &[&payload], kept: true })
-    }
-
-    /// Begins the next segment. If there is no space for it, nothing is changed.
-    fn roll(&mut self) -> Result<()> {
-        let next = Place { segment: self.place.segment + 1, ..self.place };
-        self.bury()?;
-        let name = place_name(&self.name, next);
-        let spare = self.writer()?.spare == Some(next.segment);
-        let opened = if spare { self.host.open(&name) } else { self.host.create(&name) };
-        let file = match opened {
-            Ok(file) => file,
-            Err(StorageError::OutOfSpace) => return Err(Error::OutOfSpace),
-            Err(StorageError::Exists) if self.is_shared() => {
-                // Another process began to roll and did not get far.
-                self.recover_here()?;
-                return if self.writer()?.spare == Some(next.segment) { self.roll() } else { Ok(()) };
-            }
-            Err(error) => return self.broken("creating the file after", error),
-        };
-        self.writer()?.spare = Some(next.segment);
-        let header = SegmentHeader {
-            segment: next.segment,
-            begun_ms: self.host.now_ms(),
-            checkpoint: self.checkpoint(self.older.iter().copied().chain([self.place.segment])),
-            ..self.history.header.clone()
-        };
-        let size = header.encode().len() as u64;
-        if size > MAX_CHECKPOINT {
-            return Err(Error::TooLarge { what: Limit::BytesStored, allowed: MAX_CHECKPOINT, got: size });
-        }
-        let fill = FIRST_FILL.max(frame_len(size + 8 * crate::format::blocks(size)) + 4 * 4096);
-        match file.reserve(fill) {
-            Ok(()) => {}
-            Err(StorageError::OutOfSpace) => return Err(Error::OutOfSpace),
-            Err(error) => return self.broken("claiming space after", error),
-        }
-        self.write_index(Kind::Footer)?;
-        self.sync_frames()?;
-        let end = self.history.tip.offset;
-        let fields = FrameHeader {
-            epoch: self.history.tip.epoch,
-            low: self.history.tip.low,
-            before: self.history.view.next(),
-            promise: self.history.tip.address(),
-            ..fields(Kind::Header, self.history.tip.number, self.history.tip.chain)
-        };
-        let new = match SegmentFile::write(file, name, next, header, fields, self.history.view.clone(), fill)
-        {
-            Ok(new) => new,
-            Err(error) => {
-                self.shut();
-                return Err(match error {
-                    Error::OutOfSpace => {
-                        Error::Storage("no space for a segment header, although it was claimed".into())
-                    }
-                    error => error,
-                });
-            }
-        };
-        self.switch(next, new, end)
-    }
-
-    /// Seals the newest segment and begins the next one; returns the name of the sealed file.
-    pub(crate) fn rotate(&mut self) -> Result<String> {
-        self.check_writable()?;
-        let name = self.file_name.clone();
-        self.roll()?;
-        Ok(name)
-    }
-
-    /// Goes on in the next segment, whose header is durable.
-    fn switch(&mut self, next: Place, new: SegmentFile<H::File, V>, end: u64) -> Result<()> {
-        let writer = self.writer()?;
-        let (had, dying) = (writer.fill, core::mem::take(&mut writer.dying));
-        writer.spare = None;
-        writer.fill = new.fill;
-        writer.durable = new.history.tip.address();
-        if let Some(shared) = &mut writer.shared {
-            shared.written = new.history.tip.offset;
-        }
-        let number = self.place.segment;
-        self.place = next;
-        let index = core::mem::replace(&mut self.history, new.history).index;
-        let Some(file) = self.file.replace(new.file) else { return Err(Error::Closed) };
-        let name = core::mem::replace(&mut self.file_name, new.name);
-        if had > end
-            && let Err(error) = file.truncate(end)
-        {
-            return self.broken("cutting the file before", error);
-        }
-        self.older.push(number);
-        self.remember(Sealed { number, file, name, index, size: end });
-        self.remove_segments(&dying)
-    }
-
-    fn remove_segments(&mut self, numbers: &[u64]) -> Result<()> {
-        for &number in numbers {
-            self.sealed.retain(|s| s.number != number);
-            self.extents.remove(&number);
-            if let Err(error) = life::remove_file(&self.host, &self.segment_name(number)) {
-                self.shut();
-                return Err(error);
-            }
-        }
-        Ok(())
-    }
-
-    /// Writes a change of the view, durable when this returns, and gives up the older segments below `keep`.
-    pub(crate) fn write_meta(&mut self, change: Vec<u8>, keep: Option<u64>) -> Result<()> {
-        let below = |n: &&u64| keep.is_some_and(|keep| **n < keep);
-        let gone = self.older.iter().filter(below).copied().collect();
-        self.write_meta_without(change, gone)
-    }
-
-    /// Writes a change of the view, durable when this returns, and gives up these older segments.
-    pub(crate) fn write_meta_without(&mut self, change: Vec<u8>, mut gone: Vec<u64>) -> Result<()> {
-        self.check_writable()?;
-        if self.history.tip.offset >= self.history.header.segment_bytes {
-            // Changes alone fill a segment too. Where there is no room for another one this change has to make it.
-            match self.roll() {
-                Ok(()) | Err(Error::OutOfSpace | Error::TooLarge { .. }) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        gone.extend(&self.writer()?.dying);
-        gone.sort_unstable();
-        let payload = Meta { view: change, removed: ranges(gone.iter().copied()) }.encode();
-        self.write_frame(&NewFrame {
-            kind: Kind::Meta,
-            first: 0,
-            count: 0,
-            ids: None,
-            parts: &[&payload],
-            kept: true,
-        })?;
-        self.sync_frames()?;
-        self.writer()?.dying.clear();
-        self.older.retain(|n| gone.binary_search(n).is_err());
-        self.remove_segments(&gone)
-    }
-
-    /// Writes a change of the view that frees nothing, so not into the space that is kept back. Durable when this returns.
-    pub(crate) fn write_change(&mut self, change: Vec<u8>) -> Result<()> {
-        let payload = Meta { view: change, removed: Vec::new() }.encode();
-        let (kind, ids) = (Kind::Meta, None);
-        self.write_frame(&NewFrame { kind, first: 0, count: 0, ids, parts: &[&payload], kept: false })?;
-        self.sync_frames().map(drop)
-    }
-
-    /// Takes note of older segments that hold nothing, be it that they were truncated: they go with the next checkpoint.
-    pub(crate) fn bury(&mut self) -> Result<()> {
-        let cut = self.history.index.cut;
-        while let Some(&number) = self.older.last() {
-            if self.floor(number)? < cut {
-                break;
-            }
-            self.older.pop();
-            let writer = self.writer()?;
-            writer.dying.push(number);
-            writer.dying.sort_unstable();
-        }
-        Ok(())
-    }
-
-    /// Seals a log that was written, cuts the unused fill, lets go of the lock.
-    pub(crate) fn close(&mut self) -> Result<Token> {
-        self.check_open()?;
-        if self.writer.is_none() {
-            self.shut();
-            return Ok(self.token());
-        }
-        let outcome = self.seal();
-        let token = self.token();
-        self.shut();
-        outcome.map(|()| token)
-    }
-
-    /// Syncs everything and finishes the file, so that the next open has nothing to recover.
-    pub(crate) fn seal(&mut self) -> Result<()> {
-        self.sync_frames()?;
-        if self.history.tip.kind != Kind::Seal {
-            match self.write_index(Kind::Seal) {
-                Ok(()) => {}
-                Err(Error::OutOfSpace) => return Ok(()), // everything is durable all the same
-                Err(error) => return Err(error),
-            }
-            self.sync_frames()?;
-        }
-        let end = self.history.tip.offset;
-        if self.writer()?.fill > end
-            && let Err(error) = self.file()?.truncate(end)
-        {
-            return self.broken("cutting", error);
-        }
-        let dying = core::mem::take(&mut self.writer()?.dying);
-        self.remove_segments(&dying)?;
-        if let Some(spare) = self.writer()?.spare.take() {
-            self.remove_segments(&[spare])?;
         }
         Ok(())
     }

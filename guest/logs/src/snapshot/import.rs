@@ -12,6 +12,7 @@ use super::state::State;
 use super::types::{ArtifactFile, Manifest};
 use crate::error::{ArtifactFault, Error, Result, Token};
 use crate::format::MAX_CURSOR;
+use crate::limits::{SEGMENT_BYTES, check_segment_bytes};
 use crate::record_log::{Create, RecordLog, Unborn, exhausted};
 use crate::storage::Host;
 use alloc::{string::String, vec::Vec};
@@ -68,7 +69,8 @@ fn fault_of(manifest: &Manifest) -> Option<ArtifactFault> {
 impl<H: Host> Import<H> {
     /// Begins an import.
     pub fn start(host: H, name: &str, manifest: &Manifest, segment_bytes: Option<u64>) -> Result<Self> {
-        let segment_bytes = super::segment_bytes(segment_bytes)?;
+        check_segment_bytes("segment-bytes", segment_bytes)?;
+        let segment_bytes = segment_bytes.unwrap_or(SEGMENT_BYTES);
         if let Some(fault) = fault_of(manifest) {
             return Err(Error::Artifact(fault));
         }

@@ -46,10 +46,7 @@ pub(super) fn rebuild<H: Host>(log: &mut RecordLog<H, State>, on_disk: bool, len
     let mut rebuild = Rebuild { fold, frame: None, batches: false, last: None, gap: None };
     let (mut position, next) = (log.view().boundary(), log.view().next());
     let (mut ends, mut bytes) = (Vec::new(), Vec::new());
-    if position >= next && log.generation() > 0 && log.cut_short().is_none() {
-        // A compaction takes its place only when its fold, which has a piece at least, is durable.
-        let (file, what) = (log.file_name().into(), "the fold that a compaction wrote is missing".into());
-        let damage = Damage { file, offset: 0, lowest: Some(position), next: None, what };
+    if let Some(damage) = log.lost_fold() {
         if !lenient {
             return Err(Error::Damaged(damage));
         }

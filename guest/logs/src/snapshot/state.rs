@@ -66,3 +66,27 @@ impl View for State {
         self.began = self.began.min(next);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_items_that_follow_fit() {
+        let mut state = State::beginning(5);
+        for (kind, first) in [(Kind::Append, 4), (Kind::Append, 6), (Kind::Put, 5), (Kind::Truncate, 5)] {
+            assert!(!state.items(&FrameHeader::sample(kind, first, 1)), "{kind:?} at {first}");
+        }
+        assert_eq!(state, State::beginning(5));
+        assert!(state.items(&FrameHeader::sample(Kind::Append, 5, 3)) && !state.meta(&[]));
+        assert_eq!(state, State { next: 8, began: 5 });
+    }
+
+    #[test]
+    fn what_is_saved_is_restored_if_it_can_be() {
+        let state = State { next: 8, began: 5 };
+        assert_eq!(State::restore(&[], &state.save()), Some(state));
+        assert_eq!(State::restore(&[], &State { next: 4, began: 5 }.save()), None);
+        assert_eq!(State::restore(&[], &[1]), None);
+    }
+}

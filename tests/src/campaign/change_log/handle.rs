@@ -73,10 +73,10 @@ impl Handle {
         subject: &dyn Subject,
         shape: Shape,
         name: &'static str,
-        expect: Option<Token>,
+        options: &Options,
     ) -> Result<Handle, Error> {
         let mut handle = Handle::new(subject, shape);
-        handle.logs.insert(name, subject.open_change_log(LOG, &shape.options(name, expect))?);
+        handle.logs.insert(name, subject.open_change_log(LOG, options)?);
         Ok(handle)
     }
 

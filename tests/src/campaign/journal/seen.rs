@@ -11,6 +11,8 @@ use std::fmt::{Debug, Formatter};
 pub struct Seen {
     boundary: u64,
     items: Vec<Option<Vec<u8>>>,
+    /// Items that reads serve, and of which a replay says that they are damaged.
+    not_replayed: usize,
 }
 
 impl Seen {
@@ -38,6 +40,9 @@ impl trial::Seen<Model> for Seen {
     }
 
     fn lost_outside(&self, frame: Option<&FrameInfo>) -> Option<String> {
+        if self.not_replayed > 0 {
+            return Some(format!("for a replay, {} more", self.not_replayed));
+        }
         let own = frame.map_or(0..0, |frame| frame.first..frame.first + u64::from(frame.count));
         let mut lost = self.positions().filter(|(_, item)| item.is_none());
         let other = lost.find(|(position, _)| !own.contains(position));
@@ -68,7 +73,7 @@ pub(super) fn read(journal: &dyn JournalSubject) -> Result<Seen, String> {
         }
     }
     let reader = journal.replay(boundary).map_err(say)?;
-    let mut streamed = vec![None; items.len()];
+    let (mut streamed, mut damaged) = (vec![None; items.len()], false);
     for _ in 0..1000 {
         match reader.next(ALL) {
             Ok(Some(batch)) => {
@@ -78,13 +83,18 @@ pub(super) fn read(journal: &dyn JournalSubject) -> Result<Seen, String> {
                 }
             }
             Ok(None) => break,
-            Err(Error::Damaged(_)) => {}
+            Err(Error::Damaged(_)) => damaged = true,
             Err(error) => return Err(format!("replay: {error:?}")),
         }
     }
-    if streamed != items {
-        let (streamed, read) = (Seen { boundary, items: streamed }, Seen { boundary, items });
+    // A replay that is not told how far a damage reaches ends there.
+    let not_replayed =
+        streamed.iter().zip(&items).filter(|(shown, read)| shown.is_none() && read.is_some()).count();
+    let wrong = streamed.iter().zip(&items).any(|(shown, read)| shown.is_some() && shown != read);
+    if wrong || not_replayed > 0 && !damaged {
+        let seen = |items| Seen { boundary, items, not_replayed };
+        let (streamed, read) = (seen(streamed), seen(items));
         return Err(format!("a replay serves {streamed:?}, reads serve {read:?}"));
     }
-    Ok(Seen { boundary, items })
+    Ok(Seen { boundary, items, not_replayed })
 }

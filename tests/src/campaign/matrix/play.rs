@@ -128,7 +128,7 @@ impl<T: Trial> Play<'_, T> {
                     let mut patches = patches.borrow_mut();
                     let draw = || tamper.patches(disk, &sources, &mut SplitMix64::new(seed));
                     let patches = patches.get_or_insert_with(draw);
-                    let changed = patches.iter().fold(false, |changed, patch| patch.apply(disk) || changed);
+                    let changed = patches.iter().filter(|patch| patch.apply(disk)).count() > 0;
                     flag.set(flag.get() || changed);
                 };
                 each_call(disk, call, sticky, Rc::new(tamper));
@@ -382,7 +382,7 @@ impl<T: Trial> Play<'_, T> {
             && let Some(patches) = &*planned.stuck.borrow()
         {
             let next = disk.fork();
-            if patches.iter().fold(false, |changed, patch| patch.apply(&next) || changed) {
+            if patches.iter().filter(|patch| patch.apply(&next)).count() > 0 {
                 images.push(next);
             }
         }

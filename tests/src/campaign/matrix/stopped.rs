@@ -59,10 +59,20 @@ fn run<T: Trial>(
         let image = disk.fork();
         let (handle, state) = recover::<T>(&*healthy(image.clone()), &script.shape, None)?;
         drop(handle);
+        // Who opens it once more may find himself under another number.
+        let (handle, opened) = recover::<T>(&*healthy(image.fork()), &script.shape, None)?;
+        drop(handle);
         if !number.is_multiple_of(stride) {
             tally.skipped += 1;
         } else if !matches!(step, Step::Drop) {
-            let place = Place { healthy, limited, script, image: &image, state: state.as_ref() };
+            let place = Place {
+                healthy,
+                limited,
+                script,
+                image: &image,
+                state: state.as_ref(),
+                opened: opened.as_ref(),
+            };
             for limit in 1..=MOST {
                 match place.limit(step, limit) {
                     Ok(None) => {
@@ -90,6 +100,8 @@ struct Place<'a, T: Trial> {
     script: &'a Script<T>,
     image: &'a SimDisk,
     state: Option<&'a T::Model>,
+    /// The state as the next opening finds it.
+    opened: Option<&'a T::Model>,
 }
 
 impl<T: Trial> Place<'_, T> {
@@ -114,7 +126,7 @@ impl<T: Trial> Place<'_, T> {
         disk: &SimDisk,
     ) -> Result<(Option<&'static str>, History<T>), String> {
         let subject = (self.limited)(disk.clone(), limit);
-        let mut driver = match (step, self.state) {
+        let mut driver = match (step, self.opened) {
             (Step::Do(_) | Step::Close, Some(state)) => {
                 let opening = Opening { shape: Some(&self.script.shape), ..Opening::plain(Mode::Open) };
                 match T::open(&*subject, &opening) {
@@ -122,9 +134,9 @@ impl<T: Trial> Place<'_, T> {
                     Err(error) => return Ok((Some(judge::name(&error)), History::new(Some(state.clone())))),
                 }
             }
-            (_, state) => {
+            _ => {
                 let mut driver = Driver::<T>::new(subject, self.script.shape);
-                driver.restart(state.cloned());
+                driver.restart(self.state.cloned());
                 driver
             }
         };

@@ -16,6 +16,8 @@ pub(super) const CASES: &[Case] = &[
     case!(a_torn_tail_is_not_damage, "C2", "D8.1"),
     case!(a_damaged_change_is_told_once_and_hides_no_other, "C6", "C21"),
     case!(looking_at_a_damaged_log_tells_and_shows_the_rest, "C28", "C21", "D11.2"),
+    case!(an_instance_whose_cell_is_lost_is_damaged_and_taken_over, "C21", "C19", "C29"),
+    case!(a_root_cell_that_is_older_than_files_is_damage, "C21"),
     case!(no_flipped_bit_loses_a_change_silently, "C21", "F2.8"),
 ];
 
@@ -313,9 +315,48 @@ fn looking_at_a_damaged_log_tells_and_shows_the_rest(subject: &dyn Subject) -> O
     }
     // One by one: what was lost may have been any change, and may have replaced or removed any of this instance.
     for id in ["a/1", "a/2", "a/4", "b/4"] {
-        refused!(log.get(Some(&id[..1]), id[2..].as_bytes()), Error::Damaged(_));
+        refused!(log.get(Some(&id[..1]), &id.as_bytes()[2..]), Error::Damaged(_));
     }
     same(log.get(Some("b"), b"1").fine()?, Some(change("b/1")))?;
+    same(subject.disk().hash(), before)
+}
+
+fn an_instance_whose_cell_is_lost_is_damaged_and_taken_over(subject: &dyn Subject) -> Outcome {
+    dead(subject)?;
+    let lost = cell(subject.disk(), "a")?;
+    subject.disk().remove_cell(&lost);
+    let files = subject.disk().file_names();
+    ensure!(subject.verify(LOG).fine()?.iter().any(|damage| damage.file == lost), "verify finds nothing");
+    let seen = look(subject)?;
+    same(damage(seen.scan(true).fine()?.next(ALL))?.file, lost.clone())?;
+    refused!(seen.get(Some("a"), b"1"), Error::Damaged(_));
+    drop(seen);
+    let z = open(subject, "z")?;
+    let recovered = z.recover(0).fine()?;
+    same((recovered[0].instance.as_str(), recovered[0].changes), ("a", 3))?;
+    same(recovered[0].damaged.clone().map(|damage| damage.file), Some(lost))?;
+    holds(&z, &["a/1", "a/2", "a/3", "b/1"])?;
+    // It is told until somebody gives it up.
+    ensure!(z.recover(0).fine()?.iter().any(|one| one.damaged.is_some()));
+    ensure!(subject.disk().file_names().contains(&files[0]));
+    same(z.discard("a").fine()?, true)?;
+    same(z.recover(0).fine()?, vec![])?;
+    ensure!(!subject.disk().file_names().contains(&files[0]));
+    holds(&z, &["a/1", "a/2", "a/3", "b/1"])
+}
+
+fn a_root_cell_that_is_older_than_files_is_damage(subject: &dyn Subject) -> Outcome {
+    let a = open(subject, "a")?;
+    record(&a, &["1"])?;
+    let root = format!("log.{LOG}");
+    let old = subject.disk().cell_value(&root).ok_or("no root")?;
+    record(&open(subject, "b")?, &["1"])?;
+    drop(a);
+    subject.disk().put_cell(&root, &old);
+    let before = subject.disk().hash();
+    same(damage(subject.open_change_log(LOG, &named(Mode::Open, "c")))?.file, root.clone())?;
+    ensure!(subject.verify(LOG).fine()?.iter().any(|damage| damage.file == root));
+    same(damage(look(subject)?.scan(true).fine()?.next(ALL))?.file, root)?;
     same(subject.disk().hash(), before)
 }
 

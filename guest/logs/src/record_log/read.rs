@@ -169,6 +169,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
         // Nothing is known: it began somewhere at or above the boundary.
         let mut history = self.history.clone();
         history.view.skip_to(history.view.boundary());
+        history.tip.number = 0;
         Ok(history)
     }
 

@@ -268,7 +268,13 @@ impl<T: Trial> Play<'_, T> {
                 let mut said = Vec::new();
                 for image in images.iter().chain([&disk.fork()]) {
                     match self.judged(driver, image, false) {
-                        Ok(judged) if judged.plain == Verdict::Shorter => {
+                        // Or it is refused by now, and somebody had gone on before without what was not there.
+                        Ok(judged)
+                            if judged.plain == Verdict::Shorter
+                                || T::is_shared(shape)
+                                    && self.kind.leaves == Leaves::LikeACrash
+                                    && judged.plain != Verdict::Right =>
+                        {
                             self.note(judged, outcome).map_err(at)?;
                             return Ok(Next::Over);
                         }

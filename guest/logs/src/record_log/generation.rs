@@ -99,11 +99,12 @@ impl<H: Host, V: View> RecordLog<H, V> {
         Ok(log)
     }
 
-    /// Makes a successor durable and puts it into this log's place. Returns what was there before, for reading. If it
-    /// fails, this log is as before, except where nobody knows which of the two is there now: then it is closed.
+    /// Makes a successor durable, sealed so that rot in it does not look like a torn tail, and puts it into this log's
+    /// place. Returns what was there before, for reading. If it fails, this log is as before, except where nobody knows
+    /// which of the two is there now: then it is closed.
     pub(crate) fn succeed(&mut self, mut next: Self) -> Result<Self> {
         self.check_writable()?;
-        next.sync_frames()?;
+        next.write_seal()?;
         let Some(rooted) = life::read_root(&self.host, &self.name)? else {
             return Err(Error::Storage(format!("the root cell of {} is gone", self.name)));
         };

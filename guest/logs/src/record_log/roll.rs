@@ -212,16 +212,22 @@ impl<H: Host, V: View> RecordLog<H, V> {
         outcome.map(|()| token)
     }
 
-    /// Syncs everything and finishes the file, so that the next open has nothing to recover.
-    pub(crate) fn seal(&mut self) -> Result<()> {
+    /// Syncs everything and writes a seal, durable too, which promises it.
+    pub(super) fn write_seal(&mut self) -> Result<()> {
         self.sync_frames()?;
         if self.history.tip.kind != Kind::Seal {
-            match self.write_index(Kind::Seal) {
-                Ok(()) => {}
-                Err(Error::OutOfSpace) => return Ok(()), // everything is durable all the same
-                Err(error) => return Err(error),
-            }
+            self.write_index(Kind::Seal)?;
             self.sync_frames()?;
+        }
+        Ok(())
+    }
+
+    /// Syncs everything and finishes the file, so that the next open has nothing to recover.
+    pub(crate) fn seal(&mut self) -> Result<()> {
+        match self.write_seal() {
+            Ok(()) => {}
+            Err(Error::OutOfSpace) => return Ok(()), // everything is durable all the same
+            Err(error) => return Err(error),
         }
         let end = self.history.tip.offset;
         if self.writer()?.fill > end

@@ -3,6 +3,7 @@
 use super::super::kit::find;
 use super::kit::*;
 use crate::rng::SplitMix64;
+use crate::sim::Crash;
 use annals_logs::format::root::Kind;
 
 pub(super) const CASES: &[Case] = &[
@@ -10,6 +11,7 @@ pub(super) const CASES: &[Case] = &[
     case!(a_damaged_length_hides_no_later_records, "W8"),
     case!(behind_damage_only_certain_keys_are_served, "D11.4"),
     case!(a_damaged_piece_of_a_fold_costs_the_keys_between, "F3.2"),
+    case!(rot_in_a_fresh_fold_is_no_torn_tail, "D8.4", "S17"),
     case!(a_damaged_last_batch_leaves_nothing_certain, "D11.4"),
     case!(a_missing_file_refuses_a_writing_open, "G13.4"),
     case!(a_flipped_bit_anywhere_serves_nothing_wrong, "D11.4", "D8.4"),
@@ -192,6 +194,28 @@ fn a_damaged_piece_of_a_fold_costs_the_keys_between(subject: &dyn Subject) -> Ou
         same(snapshot.cursor().fine()?, b"at-50".to_vec())?;
         same_entries(&rest(&*snapshot.range(b"key-00019").fine()?, ALL)?, &entries(&model, b"key-00019"))?;
         refused!(snapshot.range(b"key-00003").fine()?.next(ALL), Error::Damaged(_));
+    }
+    Ok(())
+}
+
+fn rot_in_a_fresh_fold_is_no_torn_tail(subject: &dyn Subject) -> Outcome {
+    // The fold of a compaction has several frames, and no later one promised them: rot in the last ones, right after the
+    // compaction or a crash, looked like the torn tail of a log that was being written. The open cut them off, with all keys
+    // that they hold, and said nothing.
+    let snapshot = open_with(subject, &Options { segment_bytes: Some(8 << 20), ..options(Mode::Create) })?;
+    let mut model = Fold::default();
+    for turn in 0..10 {
+        put_many(&*snapshot, &mut model, (turn * 20, turn * 20 + 20), turn, 5000)?;
+    }
+    snapshot.compact().fine()?;
+    for how in [Crash::Process, Crash::LOSE_ALL] {
+        let image = crash(subject, how);
+        for (number, turn) in [(5, 0), (100, 5), (195, 9)] {
+            let bitten = fork(&*image);
+            let (file, offset) = find(bitten.disk(), &value(number, turn, 100))?;
+            bitten.disk().zero_sector(&file, offset + 512);
+            refused!(bitten.snapshots().open(LOG, &options(Mode::Open)), Error::Damaged(_));
+        }
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ use crate::error::{Bounds, Error, Result, Token};
 use crate::format::frame::Kind;
 use crate::format::root;
 use crate::limits::{SEGMENT_BYTES, check_batch, check_fixed, check_item, check_room, check_segment_bytes};
-use crate::record_log::{self, Create, Lane, NewFrame, RecordLog, Request, Ticket};
+use crate::record_log::{self, Create, Lane, NewFrame, RecordLog, Request, Ticket, room};
 use crate::storage::Host;
 use crate::types::{Batch, Items, Limits, Mode};
 use alloc::vec::Vec;
@@ -211,6 +211,9 @@ impl<H: Host> Journal<H> {
         for position in positions {
             self.check_position(*position)?;
         }
+        if let Some(items) = self.read_sorted(positions, max_bytes)? {
+            return Ok(items);
+        }
         let mut items = Items::default();
         for &position in positions {
             let Items { ids, ends, bytes } = &mut items;
@@ -221,6 +224,36 @@ impl<H: Host> Journal<H> {
             }
         }
         Ok(items)
+    }
+
+    /// All items at these positions, read in ascending order, so that neighbours cost little. None if they do not fit or
+    /// cannot all be read.
+    fn read_sorted(&mut self, positions: &[u64], max_bytes: u32) -> Result<Option<Items>> {
+        let mut order: Vec<(u64, u32)> = room(positions.len())?;
+        order.extend(positions.iter().copied().zip(0..));
+        order.sort_unstable();
+        // Where each item is in what was read, by its number among the positions.
+        let mut places: Vec<(u32, u32)> = room(positions.len())?;
+        places.resize(positions.len(), (0, 0));
+        let (mut ends, mut bytes) = (Vec::new(), Vec::new());
+        for (position, number) in order {
+            let start = bytes.len() as u32;
+            let read = self.read_some(position, 1, u64::from(max_bytes), Lane::Point, &mut ends, &mut bytes);
+            if !read.is_ok_and(|n| n == 1) || bytes.len() > max_bytes as usize {
+                return Ok(None);
+            }
+            if let Some(place) = places.get_mut(number as usize) {
+                *place = (start, bytes.len() as u32);
+            }
+        }
+        let mut items =
+            Items { ids: room(positions.len())?, ends: room(positions.len())?, bytes: room(bytes.len())? };
+        items.ids.extend_from_slice(positions);
+        for (start, end) in places {
+            items.bytes.extend_from_slice(bytes.get(start as usize..end as usize).unwrap_or(&[]));
+            items.ends.push(items.bytes.len() as u32);
+        }
+        Ok(Some(items))
     }
 
     /// Reads consecutive items.

@@ -32,7 +32,7 @@ use crate::limits::{
     SEGMENT_BYTES, check_cursor, check_fixed, check_item, check_key, check_room, check_segment_bytes,
     check_total, check_version,
 };
-use crate::record_log::{self, Create, Lane, NewFrame, RecordLog, Request, View, room};
+use crate::record_log::{self, Create, NewFrame, RecordLog, Request, View, room};
 use crate::storage::Host;
 use crate::types::Mode;
 use alloc::vec::Vec;
@@ -255,7 +255,7 @@ impl<H: Host> Snapshot<H> {
         let Some(slot) = self.fold.get(key)? else { return Ok(None) };
         let generation = self.log.generation();
         let mut sources = Sources { log: &mut self.log, retired: &mut [], ahead: &mut Ahead::default() };
-        let found = sources.read(generation, key, slot, Lane::Point, |version, value| {
+        let found = sources.read(generation, key, slot, |version, value| {
             Ok(Entry { key: copy(key)?, value: copy(value)?, version: copy(version)? })
         });
         self.checked(found).map(Some)

@@ -45,7 +45,8 @@ impl<H: Host> FrameList<H> {
     pub(crate) fn next(&mut self, most: usize) -> Result<Vec<(u64, FrameHeader, bool, bool)>> {
         let mut found = Vec::new();
         let (file, name, place) = (&self.file, &self.name, self.place);
-        let mut source = Source { file, name, place, window: &mut self.window, ahead: 64 << 10 };
+        let mut source =
+            Source { file, name, place, window: &mut self.window, ahead: 64 << 10, blocks: None };
         while found.len() < most && self.offset.saturating_add(HEADER as u64) <= self.size {
             let offset = self.offset;
             let Some(header) = source.header_at(offset)? else {

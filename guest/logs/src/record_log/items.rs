@@ -1,6 +1,7 @@
 //! The items of one frame, a few blocks at a time: each block is checked before a byte of it is used.
 
-use super::window::{Window, exhausted, room};
+use super::recent::Blocks;
+use super::window::{Window, exhausted, read, room};
 use crate::error::Result;
 use crate::format::frame::{FrameHeader, PLAIN, Place, block_check};
 use crate::format::{BLOCK, HEADER};
@@ -15,11 +16,32 @@ pub(super) struct Source<'a, F> {
     pub(super) place: Place,
     pub(super) window: &'a mut Window,
     pub(super) ahead: usize,
+    /// Where blocks are likely to be read again.
+    pub(super) blocks: Option<&'a mut Blocks>,
 }
 
 impl<F: File> Source<'_, F> {
     pub(super) fn get(&mut self, offset: u64, len: usize) -> Result<&[u8]> {
         self.window.get(self.file, self.name, self.place.segment, offset, len, self.ahead)
+    }
+
+    /// The block at this address, if it passes its check.
+    fn block(&mut self, at: u64, len: usize, check: &[u8]) -> Result<Option<&[u8]>> {
+        let (file, name, segment) = (self.file, self.name, self.place.segment);
+        let passes = |bytes: &[u8]| bytes.len() == len && block_check(bytes) == check;
+        let Some(blocks) = self.blocks.as_deref_mut() else {
+            let bytes = self.window.get(file, name, segment, at, len, self.ahead)?;
+            return Ok(Some(bytes).filter(|bytes| passes(bytes)));
+        };
+        let key = check.try_into().map_or(0, u64::from_le_bytes);
+        if blocks.get(segment, at, key).is_none_or(|bytes| bytes.len() != len) {
+            let bytes = read(file, name, at, len as u32)?;
+            if !passes(&bytes) {
+                return Ok(None);
+            }
+            blocks.insert(segment, at, key, bytes);
+        }
+        Ok(blocks.get(segment, at, key))
     }
 
     /// The header at this address, if one verifies there.
@@ -98,16 +120,27 @@ impl FrameItems {
             let block = at / BLOCK as u64;
             let from = block * BLOCK as u64;
             let len = (payload - from).min(BLOCK as u64) as usize;
-            let bytes = source.get(start + from, len)?;
             let check = self.head.get(block as usize * 8..block as usize * 8 + 8).unwrap_or(&[]);
-            if bytes.len() < len || block_check(bytes) != check {
+            let Some(bytes) = source.block(start + from, len, check)? else {
                 return Ok(Err(BadPart(start + from)));
-            }
+            };
             let to = range.end.min(from + len as u64);
             out.extend_from_slice(bytes.get((at - from) as usize..(to - from) as usize).unwrap_or(&[]));
             at = to;
         }
         Ok(Ok(()))
+    }
+
+    /// Bytes of memory, about.
+    pub(super) fn weight(&self) -> usize {
+        size_of::<FrameItems>() + self.head.capacity()
+    }
+
+    /// A frame with no meaning and a table of so many bytes.
+    #[cfg(test)]
+    pub(super) fn of_weight(offset: u64, len: usize) -> Self {
+        let header = super::write::fields(crate::format::frame::Kind::Append, 0, 0);
+        FrameItems { segment: 0, offset, header, head: alloc::vec![0; len], whole: true }
     }
 
     /// The number of the first item whose position is not below this one.

@@ -25,6 +25,7 @@ mod locate;
 mod open;
 mod part;
 mod read;
+mod recent;
 mod recovery;
 mod repair;
 mod roll;
@@ -64,6 +65,7 @@ use alloc::{format, string::String, vec::Vec};
 use history::History;
 use index::{Extent, Lost};
 use read::{Cursor, Sealed};
+use recent::{Blocks, Frames};
 use shared::Shared;
 use window::Window;
 
@@ -155,10 +157,14 @@ pub(crate) struct RecordLog<H: Host, V: View> {
     start: Option<(u64, u64)>,
     /// Older segments that hold something, ascending.
     older: Vec<u64>,
-    sealed: Vec<Sealed<H::File>>,
+    sealed: BTreeMap<u64, Sealed<H::File>>,
+    /// Number of times that one of them was used.
+    uses: u64,
     /// What older segments reach over, as far as that was needed; it never changes.
     extents: BTreeMap<u64, Extent>,
     windows: [Window; 2],
+    blocks: Blocks,
+    frames: Frames,
     cursor: Option<Cursor>,
     waiting: Waiting,
     /// Whether frames with items are stored compressed where that makes them smaller.

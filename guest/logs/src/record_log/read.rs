@@ -14,10 +14,12 @@ use crate::error::{Damage, Error, Result};
 use crate::format::frame::{NONE, Place};
 use crate::format::segment::Run;
 use crate::storage::{File, Host, StorageError};
-use alloc::{string::String, vec::Vec};
+use alloc::{string::String, sync::Arc, vec::Vec};
 
-/// Sealed segments that are held open.
-const HELD: usize = 8;
+/// Sealed segments that are held open at most, and the runs of all their indexes; but always as many as `FEW`.
+const HELD: usize = 64;
+const HELD_RUNS: usize = 64 << 10;
+const FEW: usize = 8;
 
 /// Which window a read uses, and how far it reads ahead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,11 +47,19 @@ pub(super) struct Sealed<F> {
     pub(super) index: Index,
     /// Bytes of frames.
     pub(super) size: u64,
+    /// When it was used last.
+    used: u64,
+}
+
+impl<F> Sealed<F> {
+    pub(super) fn new(number: u64, file: F, name: String, index: Index, size: u64) -> Self {
+        Sealed { number, file, name, index, size, used: 0 }
+    }
 }
 
 /// The frame read last.
 pub(super) struct Cursor {
-    pub(super) items: FrameItems,
+    pub(super) items: Arc<FrameItems>,
     /// The run it belongs to, as far as that can be read, and where its frames end at the latest.
     pub(super) run: Run,
     limit: u64,
@@ -80,23 +90,34 @@ pub(super) enum Sought {
 
 impl<H: Host, V: View> RecordLog<H, V> {
     pub(super) fn remember(&mut self, sealed: Sealed<H::File>) {
-        if self.sealed.len() >= HELD {
-            self.sealed.remove(0);
+        loop {
+            let (held, runs) =
+                self.sealed.values().fold((0, 0), |(n, runs), s| (n + 1, runs + s.index.runs.len()));
+            if held < FEW || (held < HELD && runs < HELD_RUNS) {
+                break;
+            }
+            let Some(oldest) = self.sealed.values().min_by_key(|s| s.used).map(|s| s.number) else { break };
+            self.sealed.remove(&oldest);
         }
-        self.sealed.push(sealed);
+        self.sealed.insert(sealed.number, sealed);
     }
 
     /// An older segment, opened if it is not.
     pub(super) fn sealed(&mut self, number: u64) -> Result<&Sealed<H::File>> {
-        match self.sealed.iter().position(|s| s.number == number) {
-            // Most recently used last.
-            Some(at) => self.sealed[at..].rotate_left(1),
-            None => {
-                let sealed = self.load(number)?;
-                self.remember(sealed);
-            }
+        if !self.sealed.contains_key(&number) {
+            let sealed = self.load(number)?;
+            self.remember(sealed);
         }
-        self.sealed.last().ok_or(Error::Closed)
+        self.uses += 1;
+        let sealed = self.sealed.get_mut(&number).ok_or(Error::Closed)?;
+        sealed.used = self.uses;
+        Ok(sealed)
+    }
+
+    /// Forgets the frames that were read.
+    pub(super) fn forget(&mut self) {
+        self.cursor = None;
+        self.frames.clear();
     }
 
     /// The floor of an older segment.
@@ -127,7 +148,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
             && let Some(body) = crate::format::segment::IndexBody::decode(&last.payload)
         {
             let size = scanner.size;
-            return Ok(Sealed { number, index: Index::from_body(&body), size, name, file });
+            return Ok(Sealed::new(number, file, name, Index::from_body(&body), size));
         }
         let before = self.before(number, 8)?;
         // If the segment behind does not tell either, anything up to the log's end may have been here.
@@ -138,7 +159,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
         survey.run(&mut scanner)?;
         let index = survey.history.map(|h| h.index).unwrap_or_default();
         let size = scanner.size;
-        Ok(Sealed { number, file, name, index, size })
+        Ok(Sealed::new(number, file, name, index, size))
     }
 
     /// The history at the end of the segment before this one, as far as it can be known; `depth` bounds how many
@@ -196,19 +217,20 @@ impl<H: Host, V: View> RecordLog<H, V> {
         lane: Lane,
         read: impl FnOnce(&mut Source<'_, H::File>) -> Result<R>,
     ) -> Result<R> {
-        let mut window = core::mem::take(&mut self.windows[lane as usize]);
+        let mut taken =
+            (core::mem::take(&mut self.windows[lane as usize]), core::mem::take(&mut self.blocks));
         let place = Place { segment, ..self.place };
-        let outcome = if segment == self.place.segment {
-            let file = self.file.as_ref().ok_or(Error::Closed)?;
-            let name = &self.file_name;
-            read(&mut Source { file, name, place, window: &mut window, ahead: lane.ahead() })
+        let newest = segment == self.place.segment;
+        let found = if newest {
+            self.file.as_ref().map(|file| (file, &self.file_name)).ok_or(Error::Closed)
         } else {
-            self.sealed(segment).and_then(|sealed| {
-                let (file, name) = (&sealed.file, &sealed.name);
-                read(&mut Source { file, name, place, window: &mut window, ahead: lane.ahead() })
-            })
+            self.sealed(segment).map(|sealed| (&sealed.file, &sealed.name))
         };
-        self.windows[lane as usize] = window;
+        let outcome = found.and_then(|(file, name)| {
+            let (window, blocks) = (&mut taken.0, (lane == Lane::Point).then_some(&mut taken.1));
+            read(&mut Source { file, name, place, window, ahead: lane.ahead(), blocks })
+        });
+        (self.windows[lane as usize], self.blocks) = taken;
         outcome
     }
 
@@ -265,6 +287,18 @@ impl<H: Host, V: View> RecordLog<H, V> {
         outcome
     }
 
+    /// The frame of this run that holds a position, if it was opened before: frames that were superseded since are outside
+    /// of every run's part of its file, or the run ends before what they lost. Where positions may be superseded one by one,
+    /// only the first frame of a run is known to be the one.
+    fn opened(&mut self, segment: u64, run: Run, limit: u64, position: u64) -> Option<Arc<FrameItems>> {
+        let items = if V::DENSE {
+            self.frames.nearest((segment, position)).filter(|f| (run.offset..limit).contains(&f.offset))
+        } else {
+            self.frames.get((segment, run.offset))
+        };
+        items.filter(|f| (f.header.first..f.header.end).contains(&position))
+    }
+
     /// Finds the frame that holds a position, or would if the position were there.
     pub(super) fn seek(&mut self, position: u64, lane: Lane) -> Result<Sought> {
         let last = match self.cursor.take() {
@@ -289,6 +323,11 @@ impl<H: Host, V: View> RecordLog<H, V> {
                 Located::Absent(around) => return Ok(Sought::Absent(around.end)),
             },
         };
+        if lane == Lane::Point
+            && let Some(items) = self.opened(segment, run, limit, position)
+        {
+            return Ok(Sought::Frame(Cursor { items, run, limit }));
+        }
         let mut start = (run.offset, run.first);
         if let Some(c) = &last
             && c.items.segment == segment
@@ -300,7 +339,15 @@ impl<H: Host, V: View> RecordLog<H, V> {
         let walked =
             self.with_source(segment, lane, |source| walk(source, run, start, limit, position, V::DENSE))?;
         Ok(match walked {
-            Walked::Found(items) => Sought::Frame(Cursor { items, run, limit }),
+            Walked::Found(items) => {
+                let items = Arc::new(items);
+                if lane == Lane::Point {
+                    let header = &items.header;
+                    let name = if V::DENSE { header.first } else { items.offset };
+                    self.frames.insert((segment, name), items.clone());
+                }
+                Sought::Frame(Cursor { items, run, limit })
+            }
             Walked::Absent(next) => Sought::Absent(next.min(run.end())),
         })
     }

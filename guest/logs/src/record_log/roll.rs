@@ -126,13 +126,13 @@ impl<H: Host, V: View> RecordLog<H, V> {
             return self.broken("cutting the file before", error);
         }
         self.older.push(number);
-        self.remember(Sealed { number, file, name, index, size: end });
+        self.remember(Sealed::new(number, file, name, index, end));
         self.remove_segments(&dying)
     }
 
     fn remove_segments(&mut self, numbers: &[u64]) -> Result<()> {
         for &number in numbers {
-            self.sealed.retain(|s| s.number != number);
+            self.sealed.remove(&number);
             self.extents.remove(&number);
             if let Err(error) = life::remove_file(&self.host, &self.segment_name(number)) {
                 self.shut();

@@ -201,11 +201,11 @@ impl<H: Host, V: View> RecordLog<H, V> {
         for window in &mut self.windows {
             window.forget(segment, offset);
         }
-        self.cursor = None;
+        self.forget();
         let retained = &self.history.retained;
         let kept = |number: &u64| retained.iter().any(|r| r.first <= *number && *number <= r.last);
         self.older.retain(kept);
-        self.sealed.retain(|sealed| kept(&sealed.number));
+        self.sealed.retain(|number, _| kept(number));
         self.extents.retain(|number, _| kept(number));
         let promise = self.history.tip.promise;
         if let Some(writer) = self.writer.as_mut() {

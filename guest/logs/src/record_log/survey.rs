@@ -178,6 +178,7 @@ impl<V: View> Survey<V> {
             place: scanner.place,
             window: &mut window,
             ahead: 0,
+            blocks: None,
         };
         match FrameItems::open(&mut source, bad.offset, header.clone())? {
             Err(_) => {

@@ -44,6 +44,15 @@ pub(crate) fn room<T>(len: usize) -> Result<Vec<T>> {
     Ok(vec)
 }
 
+/// `len` bytes at `offset`, fewer where the file ends.
+pub(super) fn read<F: File>(file: &F, name: &str, offset: u64, len: u32) -> Result<Vec<u8>> {
+    let bytes = file.read(offset, len).map_err(|e| read_failed(name, e))?;
+    if bytes.len() > len as usize {
+        return Err(Error::Storage(format!("reading {name}: more bytes than asked for")));
+    }
+    Ok(bytes)
+}
+
 /// Bytes of one file from `start` on.
 #[derive(Debug, Default)]
 pub(super) struct Window {
@@ -85,10 +94,7 @@ impl Window {
             let want =
                 u32::try_from(len.max(self.ahead)).map_err(|_| Error::Other("read too large".into()))?;
             self.bytes.clear();
-            let bytes = file.read(offset, want).map_err(|e| read_failed(name, e))?;
-            if bytes.len() > want as usize {
-                return Err(Error::Storage(format!("reading {name}: more bytes than asked for")));
-            }
+            let bytes = read(file, name, offset, want)?;
             (self.segment, self.start, self.bytes) = (segment, offset, bytes);
         }
         let at = (offset - self.start) as usize; // inside `bytes` or at its start

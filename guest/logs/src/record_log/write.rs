@@ -176,7 +176,8 @@ impl<H: Host, V: View> RecordLog<H, V> {
         self.syncs.clear();
         self.file = None;
         self.sealed.clear();
-        self.cursor = None;
+        self.forget();
+        self.blocks.clear();
     }
 
     /// The storage failed while writing: nothing is known about the end of the file any more.

@@ -8,7 +8,7 @@ use super::pieces::Pieces;
 use super::range::Sources;
 use super::state::State;
 use crate::error::{Error, Result};
-use crate::record_log::{Lane, RecordLog, View};
+use crate::record_log::{RecordLog, View};
 use crate::storage::Host;
 use alloc::vec::Vec;
 
@@ -51,7 +51,7 @@ impl<H: Host> Snapshot<H> {
         let mut sources = Sources { log: &mut self.log, retired: &mut [], ahead: &mut self.ahead };
         for (key, slot) in &self.fold.entries {
             let add = |version: &[u8], value: &[u8]| pieces.add(to, key, version, value);
-            sources.read(generation, key, slot, Lane::Stream, add)?;
+            sources.read(generation, key, slot, add)?;
         }
         pieces.finish(to)?;
         Ok(pieces)

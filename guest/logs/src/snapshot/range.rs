@@ -130,14 +130,15 @@ const AHEAD: core::ops::RangeInclusive<u64> = 16 << 10..=256 << 10;
 
 impl Ahead {
     /// The item at this position, read unless it is here.
-    fn item<H: Host>(&mut self, log: &mut RecordLog<H, State>, position: u64, lane: Lane) -> Result<&[u8]> {
+    fn item<H: Host>(&mut self, log: &mut RecordLog<H, State>, position: u64) -> Result<&[u8]> {
         let same = self.generation == log.generation();
         let end = self.first + self.ends.len() as u64;
         if !same || !(self.first..end).contains(&position) {
             // Between two pieces of a fold stands a cursor.
             let goes_on = same && (position == end || position == end + 1);
             self.most = if goes_on { (self.most * 4).min(*AHEAD.end()) } else { *AHEAD.start() };
-            let (count, most) = if goes_on { (u64::MAX, self.most) } else { (1, u64::MAX) };
+            let (lane, count, most) =
+                if goes_on { (Lane::Stream, u64::MAX, self.most) } else { (Lane::Point, 1, u64::MAX) };
             self.ends.clear();
             self.bytes.clear();
             self.bytes.shrink_to(*AHEAD.end() as usize);
@@ -165,7 +166,6 @@ impl<H: Host> Sources<'_, H> {
         generation: u64,
         key: &[u8],
         slot: &Slot,
-        lane: Lane,
         take: impl FnOnce(&[u8], &[u8]) -> Result<T>,
     ) -> Result<T> {
         let position = match slot {
@@ -181,7 +181,7 @@ impl<H: Host> Sources<'_, H> {
             None if self.log.generation() == generation => &mut *self.log,
             None => return Err(Error::Closed),
         };
-        match Item::decode(self.ahead.item(log, position, lane)?) {
+        match Item::decode(self.ahead.item(log, position)?) {
             Some(item) if matches!(item.kind, Kind::Entry | Kind::Put) && item.key == key => {
                 take(item.version, item.value)
             }
@@ -274,7 +274,7 @@ impl<H: Host> Snapshot<H> {
                     break;
                 }
                 let take = |version: &[u8], value: &[u8]| append(entries, key, version, value);
-                if let Err(failed) = sources.read(generation, key, slot, Lane::Stream, take) {
+                if let Err(failed) = sources.read(generation, key, slot, take) {
                     // Damage is said once; the next call goes on behind it.
                     if entries.ends.is_empty() {
                         passed = if matches!(failed, Error::Damaged(_)) { Some(key) } else { passed };

@@ -400,7 +400,8 @@ fn leftovers_of_a_compaction_are_no_damage(subject: &dyn Subject) -> Outcome {
 fn a_reader_elsewhere_ends_when_its_files_are_gone(subject: &dyn Subject) -> Outcome {
     let writer = create(subject)?;
     let mut model = Fold::default();
-    for turn in 0..40 {
+    // More files than are held open.
+    for turn in 0..200 {
         put_many(&*writer, &mut model, (turn * 10, turn * 10 + 10), turn, 3000)?;
     }
     let reader = open_with(subject, &on_disk(Mode::ReadOnly))?;
@@ -421,8 +422,8 @@ fn a_reader_elsewhere_ends_when_its_files_are_gone(subject: &dyn Subject) -> Out
         }
     };
     // Open handles go on reading, so it may have come far; but it must not look like the end.
-    same((ended, found < 400), (Err(Error::Closed), true))?;
-    refused!(reader.get(key(399).as_bytes()), Error::Closed);
+    same((ended, found < 2000), (Err(Error::Closed), true))?;
+    refused!(reader.get(key(1999).as_bytes()), Error::Closed);
     refused!(reader.cursor(), Error::Closed);
     holds(&*in_memory, &model)?;
     holds(&*reopen_read_only(subject)?, &model)

@@ -301,7 +301,8 @@ mod tests {
                 previous: 0,
                 chain: 0,
             };
-            let (_, frame) = encode_frame(fields, PLACE, 136, &[&payload]);
+            let mut frame = Vec::new();
+            encode_frame(fields, PLACE, 136, &[&payload], &mut frame).unwrap();
             let last: [u8; TRAILER] = frame[frame.len() - TRAILER..].try_into().unwrap();
             assert_eq!(read_trailer(&last, PLACE), Some((Kind::Footer, 136)), "{runs} runs");
             assert_eq!(read_trailer(&last, Place { segment: 3, ..PLACE }), None);

@@ -167,6 +167,8 @@ pub(crate) struct RecordLog<H: Host, V: View> {
     frames: Frames,
     cursor: Option<Cursor>,
     waiting: Waiting,
+    /// Memory for the next frame.
+    scratch: Vec<u8>,
     /// Whether frames with items are stored compressed where that makes them smaller.
     compress: bool,
     /// None in a log that was opened for reading only.

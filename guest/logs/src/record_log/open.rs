@@ -169,6 +169,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
             frames: Default::default(),
             cursor: None,
             waiting: Waiting::default(),
+            scratch: Vec::new(),
             compress: false,
             writer: None,
             damage: Vec::new(),

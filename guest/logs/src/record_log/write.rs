@@ -8,7 +8,7 @@ use super::history::{History, Tip};
 use super::index::{Index, MAX_RUNS};
 use super::open::Create;
 use super::shared::AHEAD;
-use super::{RecordLog, View, failed, place_name, room};
+use super::{RecordLog, View, exhausted, failed, place_name, room};
 use crate::error::{Error, Limit, Result, Token};
 use crate::format::frame::{self, FrameHeader, Kind, NONE, Place, Promise};
 use crate::format::segment::{Checkpoint, MAX_RUN, SegmentHeader};
@@ -20,6 +20,8 @@ use alloc::{string::String, vec::Vec};
 const FILL_STEP: u64 = 4 << 20;
 /// Zeros written ahead at first.
 pub(super) const FIRST_FILL: u64 = 64 << 10;
+/// A frame of up to so many bytes leaves its memory to the next one.
+const MAX_SCRATCH: usize = 1 << 20;
 /// Bytes that stay free for small frames.
 const SPARE: u64 = 4096;
 
@@ -110,7 +112,9 @@ impl<F: File, V: View> SegmentFile<F, V> {
         view: V,
         fill: u64,
     ) -> Result<Self> {
-        let (header_frame, bytes) = frame::encode(fields, place, 0, &[&header.encode()]);
+        let mut bytes = Vec::new();
+        let header_frame =
+            frame::encode(fields, place, 0, &[&header.encode()], &mut bytes).map_err(exhausted)?;
         file.write(0, &bytes).map_err(|e| failed("writing", &name, e))?;
         file.sync().map_err(|e| failed("syncing", &name, e))?;
         let offset = header_frame.len();
@@ -289,13 +293,17 @@ impl<H: Host, V: View> RecordLog<H, V> {
         }
         let pack_it = self.compress && new.kind.has_items() && !fields.scattered();
         let packed = if pack_it { pack(parts)? } else { None };
-        let (header, bytes) = match &packed {
+        let packed_parts: [&[u8]; 1];
+        let stored = match &packed {
             Some((packed, decoded)) => {
                 (fields.codec, fields.decoded) = (frame::LZ4, *decoded);
-                frame::encode(fields, place, tip.offset, &[packed])
+                packed_parts = [packed];
+                &packed_parts
             }
-            None => frame::encode(fields, place, tip.offset, parts),
+            None => parts,
         };
+        let mut bytes = core::mem::take(&mut self.scratch);
+        let header = frame::encode(fields, place, tip.offset, stored, &mut bytes).map_err(exhausted)?;
         // In shared mode what a failed write leaves must show where others look.
         // No sector is written in two steps: half of one would not look like a tear.
         let ahead = (tip.offset + AHEAD as u64) / SECTOR * SECTOR - tip.offset;
@@ -311,8 +319,11 @@ impl<H: Host, V: View> RecordLog<H, V> {
         for window in &mut self.windows {
             window.forget(place.segment, tip.offset);
         }
+        if bytes.capacity() <= MAX_SCRATCH {
+            self.scratch = bytes;
+        }
         if let Some(writer) = self.writer.as_mut() {
-            let end = tip.offset + bytes.len() as u64;
+            let end = tip.offset + header.len();
             writer.epoch_starts = false;
             writer.fill = writer.fill.max(end);
             if let Some(shared) = &mut writer.shared {

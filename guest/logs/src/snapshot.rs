@@ -12,6 +12,7 @@ mod export;
 mod fold;
 mod import;
 mod item;
+mod key;
 mod loss;
 mod pieces;
 mod range;
@@ -38,6 +39,7 @@ use crate::types::Mode;
 use alloc::vec::Vec;
 use fold::{Fold, Slot, check_memory, copy, frame_bytes};
 use item::{HEAD, Item, Kind};
+use key::Key;
 use range::{Ahead, Readers, Sources};
 pub(crate) use state::State;
 
@@ -219,7 +221,7 @@ impl<H: Host> Snapshot<H> {
         total: usize,
         updates: impl Iterator<Item = Update<'a>>,
         cursor: &[u8],
-    ) -> Result<(Vec<u8>, Vec<(Vec<u8>, Option<Slot>)>)> {
+    ) -> Result<(Vec<u8>, Vec<(Key, Option<Slot>)>)> {
         let list = 4 * (count + 1);
         let mut payload: Vec<u8> = room(list + HEAD * (count + 1) + cursor.len() + total)?;
         payload.resize(list, 0);
@@ -243,7 +245,7 @@ impl<H: Host> Snapshot<H> {
             put_end(i, &mut payload);
             let put = kind == Kind::Put;
             let slot = if put { Some(Slot::of(&item, first + i as u64, self.fold.on_disk)?) } else { None };
-            changes.push((copy(item.key)?, slot));
+            changes.push((Key::new(item.key)?, slot));
         }
         Ok((payload, changes))
     }

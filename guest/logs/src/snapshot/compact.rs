@@ -50,6 +50,7 @@ impl<H: Host> Snapshot<H> {
         let generation = self.log.generation();
         let mut sources = Sources { log: &mut self.log, retired: &mut [], ahead: &mut self.ahead };
         for (key, slot) in &self.fold.entries {
+            let key = key.as_slice();
             let add = |version: &[u8], value: &[u8]| pieces.add(to, key, version, value);
             sources.read(generation, key, slot, add)?;
         }

@@ -42,7 +42,7 @@ impl<H: Host> Snapshot<H> {
         self.fold.check_whole()?;
         let mut sizes: Vec<u64> = Vec::new();
         for (key, slot) in &self.fold.entries {
-            let entry = ENTRY_HEAD as u64 + slot.content(key.len());
+            let entry = ENTRY_HEAD as u64 + slot.content(key.as_slice().len());
             match sizes.last_mut() {
                 Some(size) if *size + entry <= FILE_BYTES => *size += entry,
                 _ => {

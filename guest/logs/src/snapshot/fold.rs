@@ -2,6 +2,7 @@
 //! are needed for it.
 
 use super::item::{HEAD, Item};
+use super::key::Key;
 use super::loss::Loss;
 use crate::error::{Error, Result};
 use crate::format::{blocks, frame_len};
@@ -11,7 +12,7 @@ use alloc::{rc::Rc, vec::Vec};
 
 /// Memory that a key takes at most besides its own bytes and those of its version and value: its place in a node of the
 /// map, which is half full at least, and a counted vector.
-const PER_KEY: usize = 2 * (size_of::<Vec<u8>>() + size_of::<Slot>()) + 2 * size_of::<Vec<u8>>() + 32;
+const PER_KEY: usize = 2 * (size_of::<Key>() + size_of::<Slot>()) + size_of::<Vec<u8>>() + 32;
 
 /// What a key has, or where it stands.
 #[derive(Clone, Debug)]
@@ -68,7 +69,7 @@ pub(super) fn frame_bytes(payload: u64) -> u64 {
 /// The fold.
 #[derive(Debug, Default)]
 pub(super) struct Fold {
-    pub(super) entries: BTreeMap<Vec<u8>, Slot>,
+    pub(super) entries: BTreeMap<Key, Slot>,
     pub(super) cursor: Vec<u8>,
     pub(super) on_disk: bool,
     /// What is lost of a damaged log.
@@ -85,15 +86,15 @@ impl Fold {
     }
 
     /// Changes what a key has. There is memory for it.
-    pub(super) fn set(&mut self, key: Vec<u8>, slot: Option<Slot>) {
-        let len = key.len();
+    pub(super) fn set(&mut self, key: Key, slot: Option<Slot>) {
+        let len = key.as_slice().len();
         let cost = slot.as_ref().map_or(0, |slot| slot.cost(len));
         let was = match slot {
             Some(slot) => self.entries.insert(key, slot),
             None => {
                 let was = self.entries.remove(&key);
                 if let Some(loss) = &mut self.loss {
-                    loss.gone.insert(key);
+                    loss.gone.insert(key.into_vec());
                 }
                 was
             }

@@ -3,6 +3,7 @@
 
 use super::fold::{Fold, Slot, check_memory, copy, frame_bytes};
 use super::item::{Item, Kind};
+use super::key::Key;
 use super::loss::Loss;
 use super::state::State;
 use crate::error::{Damage, Error, Result};
@@ -170,7 +171,7 @@ impl Rebuild {
     fn keep(&mut self, position: u64, item: &Item<'_>) -> Result<bool> {
         let put = matches!(item.kind, Kind::Entry | Kind::Put);
         let slot = if put { Some(Slot::of(item, position, self.fold.on_disk)?) } else { None };
-        self.fold.set(copy(item.key)?, slot);
+        self.fold.set(Key::new(item.key)?, slot);
         Ok(true)
     }
 

@@ -190,7 +190,7 @@ impl<H: Host> Snapshot<H> {
         let (payload, changes) = self.prepare(first, count, total as usize, updates(), cursor)?;
         // First everything that needs memory: behind the frame nothing may fail.
         let cursor = copy(cursor)?;
-        check_memory(count * (1 + self.readers.count()))?;
+        check_memory(count * (1 + self.readers.count()), 0)?;
         self.readers.keep(&self.fold, self.log.generation(), updates().map(|update| update.key()))?;
         let (kind, parts) = (frame::Kind::Append, [payload.as_slice()]);
         self.log.write_frame(&NewFrame {
@@ -226,6 +226,7 @@ impl<H: Host> Snapshot<H> {
         let mut payload: Vec<u8> = room(list + HEAD * (count + 1) + cursor.len() + total)?;
         payload.resize(list, 0);
         let mut changes = room(count)?;
+        check_memory(count, total)?;
         Item::cursor(Kind::Cursor, cursor).encode(&mut payload);
         let put_end = |i: usize, payload: &mut Vec<u8>| {
             let end = (payload.len() - list) as u32;
@@ -241,10 +242,12 @@ impl<H: Host> Snapshot<H> {
                 Update::Purge { .. } => Kind::Purge,
             };
             let item = Item { kind, key: update.key(), version: update.version(), value: update.value() };
+            let at = payload.len();
             item.encode(&mut payload);
             put_end(i, &mut payload);
-            let put = kind == Kind::Put;
-            let slot = if put { Some(Slot::of(&item, first + i as u64, self.fold.on_disk)?) } else { None };
+            let encoded = payload.get(at..).unwrap_or_default();
+            let slot =
+                (kind == Kind::Put).then(|| Slot::of(&item, encoded, first + i as u64, self.fold.on_disk));
             changes.push((Key::new(item.key)?, slot));
         }
         Ok((payload, changes))

@@ -18,21 +18,20 @@ const PER_KEY: usize = 2 * (size_of::<Key>() + size_of::<Slot>()) + size_of::<Ve
 #[derive(Clone, Debug)]
 pub(super) enum Slot {
     /// The first `version` bytes are the version, the others the value.
-    Memory { version: usize, bytes: Rc<Vec<u8>> },
+    Memory { version: u16, bytes: Rc<[u8]> },
     /// Position of the item, and its size.
     Disk { position: u64, len: u32 },
 }
 
 impl Slot {
-    /// What a put leaves that stands at this position.
-    pub(super) fn of(item: &Item<'_>, position: u64, on_disk: bool) -> Result<Slot> {
+    /// What a put leaves that stands at this position: the item, and what it was decoded from. There is memory for it.
+    pub(super) fn of(item: &Item<'_>, encoded: &[u8], position: u64, on_disk: bool) -> Slot {
         if on_disk {
-            return Ok(Slot::Disk { position, len: item.len() as u32 });
+            return Slot::Disk { position, len: item.len() as u32 };
         }
-        let mut bytes = room(item.version.len() + item.value.len())?;
-        bytes.extend_from_slice(item.version);
-        bytes.extend_from_slice(item.value);
-        Ok(Slot::Memory { version: item.version.len(), bytes: Rc::new(bytes) })
+        // Version and value, one behind the other.
+        let bytes = encoded.get(HEAD + item.key.len()..).unwrap_or_default();
+        Slot::Memory { version: item.version.len() as u16, bytes: Rc::from(bytes) }
     }
 
     /// Bytes of key, version and value, if the key has that many.
@@ -56,9 +55,9 @@ pub(super) fn copy(bytes: &[u8]) -> Result<Vec<u8>> {
     Ok(copy)
 }
 
-/// An error unless there is memory for that many more keys: the map allocates without asking.
-pub(super) fn check_memory(keys: usize) -> Result<()> {
-    room::<u8>(keys.saturating_mul(PER_KEY)).map(drop)
+/// An error unless there is memory for that many more keys with so many bytes: the map allocates without asking.
+pub(super) fn check_memory(keys: usize, bytes: usize) -> Result<()> {
+    room::<u8>(keys.saturating_mul(PER_KEY).saturating_add(bytes)).map(drop)
 }
 
 /// Bytes of a frame with a payload of this size.

@@ -170,7 +170,7 @@ impl<H: Host> Sources<'_, H> {
     ) -> Result<T> {
         let position = match slot {
             Slot::Memory { version, bytes } => {
-                let (version, value) = bytes.split_at_checked(*version).unwrap_or_default();
+                let (version, value) = bytes.split_at_checked(usize::from(*version)).unwrap_or_default();
                 return take(version, value);
             }
             Slot::Disk { position, .. } => *position,

@@ -68,7 +68,7 @@ pub(super) fn rebuild<H: Host>(log: &mut RecordLog<H, State>, on_disk: bool, len
             }
             Err(error) => return Err(error),
         }
-        check_memory(ends.len())?;
+        check_memory(ends.len(), bytes.len())?;
         if ends.is_empty() {
             return Err(Error::Other("a frame without its items was read".into()));
         }
@@ -165,12 +165,12 @@ impl Rebuild {
             self.end_pieces();
             self.batches = true;
         }
-        self.keep(position, &item)
+        self.keep(position, &item, bytes)
     }
 
-    fn keep(&mut self, position: u64, item: &Item<'_>) -> Result<bool> {
+    fn keep(&mut self, position: u64, item: &Item<'_>, encoded: &[u8]) -> Result<bool> {
         let put = matches!(item.kind, Kind::Entry | Kind::Put);
-        let slot = if put { Some(Slot::of(item, position, self.fold.on_disk)?) } else { None };
+        let slot = put.then(|| Slot::of(item, encoded, position, self.fold.on_disk));
         self.fold.set(Key::new(item.key)?, slot);
         Ok(true)
     }

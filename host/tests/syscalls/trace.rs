@@ -11,7 +11,7 @@ pub(crate) enum Event {
     Path { call: String, at: Option<String>, path: String },
     /// A new name that must not exist: file.
     Created(String),
-    /// Written: file, offset, length, and whether the first bytes are zeros.
+    /// Written: file, offset, length, and whether the first bytes are zeros, as those of space that was only claimed are.
     Written { file: String, offset: u64, len: u64, zeros: bool },
     /// Cut or extended: file.
     Cut(String),
@@ -128,7 +128,12 @@ fn event(name: &str, args: &[String], result: &str) -> Vec<Event> {
             let file = shown(arg(0)).unwrap_or_default();
             vec![Event::Written { file, offset: u64::MAX, len: 0, zeros: false }]
         }
-        "ftruncate" | "fallocate" if !failed => vec![Event::Cut(shown(arg(0)).unwrap_or_default())],
+        "fallocate" if !failed => {
+            let number = |index| arg(index).parse().unwrap_or(0);
+            let file = shown(arg(0)).unwrap_or_default();
+            vec![Event::Written { file, offset: number(2), len: number(3), zeros: true }]
+        }
+        "ftruncate" if !failed => vec![Event::Cut(shown(arg(0)).unwrap_or_default())],
         "fsync" | "fdatasync" if !failed => vec![Event::Synced(shown(arg(0)).unwrap_or_default())],
         "renameat" | "renameat2" => {
             let (from, to) = (under(&at(0), &text(arg(1))), under(&at(2), &text(arg(3))));

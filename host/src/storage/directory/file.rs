@@ -11,13 +11,16 @@ use std::{
     os::unix::fs::{FileExt, MetadataExt},
     sync::{
         Arc, Condvar, Mutex, PoisonError, Weak,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     thread,
 };
 
 /// How many zeros are written at once.
 const ZEROS: &[u8] = &[0; 1 << 20];
+
+/// Syncs between two reservations from which on the next one is prepared for more of them. One comes with a new segment.
+const OFTEN: u32 = 2;
 
 /// Reads up to this size just read; for larger ones it is found out first how much is there.
 const SMALL: usize = 64 << 10;
@@ -71,6 +74,8 @@ struct Handle {
     inode: Inode,
     failed: Arc<Failed>,
     inodes: Arc<Inodes>,
+    /// Syncs since space was reserved last.
+    syncs: AtomicU32,
 }
 
 pub(super) struct OpenFile(Arc<Handle>);
@@ -78,7 +83,14 @@ pub(super) struct OpenFile(Arc<Handle>);
 impl OpenFile {
     pub(super) fn new(name: &str, file: fs::File, inode: Inode, inodes: &Arc<Inodes>) -> OpenFile {
         let failed = inodes.flag(inode);
-        OpenFile(Arc::new(Handle { name: name.to_owned(), file, inode, failed, inodes: inodes.clone() }))
+        OpenFile(Arc::new(Handle {
+            name: name.to_owned(),
+            file,
+            inode,
+            failed,
+            inodes: inodes.clone(),
+            syncs: AtomicU32::new(0),
+        }))
     }
 }
 
@@ -91,7 +103,11 @@ impl Handle {
     }
 
     fn failure(&self, error: std::io::Error) -> Error {
-        match sys::failure(error) {
+        self.named(sys::failure(error))
+    }
+
+    fn named(&self, error: Error) -> Error {
+        match error {
             Error::Io(what) => Error::Io(format!("{}: {what}", self.name)),
             error => error,
         }
@@ -109,6 +125,7 @@ impl Handle {
             // Whatever the system calls it, what was written is lost: there is nothing that making room would mend.
             Error::Io(format!("{}: cannot sync: {error}", self.name))
         })?;
+        self.syncs.fetch_add(1, Ordering::Relaxed);
         // A sync of another handle that failed meanwhile may have been told what this one was not.
         self.check()
     }
@@ -170,9 +187,16 @@ impl File for OpenFile {
         if sys::obviously_too_much(&self.0.file, size - old) {
             return Err(Error::OutOfSpace);
         }
-        // Zeros that are really written, and on the disk: later writes below them neither move the end of the file nor
-        // need room, so syncing them is cheap and cannot fail for lack of room.
-        let reserved = self.0.zeros(old, size);
+        // From then on writes below neither move the end of the file nor can fail for lack of room. Where syncs are
+        // frequent the zeros are really written, and on the disk: then syncing what is written over them changes nothing
+        // about the file and is cheap. Without syncs that would only be one write, and one wait, too many.
+        let often_synced = self.0.syncs.swap(0, Ordering::Relaxed) >= OFTEN;
+        let claimed = sys::allocate(&self.0.file, old, size).map_err(|error| self.0.named(error));
+        let reserved = match claimed {
+            Ok(true) if !often_synced => return Ok(()),
+            Ok(_) => self.0.zeros(old, size),
+            Err(error) => Err(error),
+        };
         if reserved.is_err() {
             // Give back what was taken. If that fails too, the file is longer than before, which the caller expects.
             let _ = self.0.file.set_len(old);

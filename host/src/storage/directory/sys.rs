@@ -145,6 +145,16 @@ pub(super) fn obviously_too_much(file: &fs::File, bytes: u64) -> bool {
         .is_ok_and(|there| bytes > there.f_bfree.saturating_mul(there.f_frsize))
 }
 
+/// Makes the file longer, with space that is its own and reads as zeros. False if the file system cannot.
+pub(super) fn allocate(file: &fs::File, from: u64, to: u64) -> Result<bool> {
+    use rustix::{fs::FallocateFlags, io::Errno};
+    match retry_raw(|| rustix::fs::fallocate(file, FallocateFlags::empty(), from, to - from)) {
+        Ok(()) => Ok(true),
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(false),
+        Err(error) => Err(failure(error)),
+    }
+}
+
 /// Size of what has that name, not through a link; 0 if there is none any more.
 pub(super) fn size_of(directory: &OwnedFd, name: &str) -> Result<u64> {
     match retry(|| rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)) {

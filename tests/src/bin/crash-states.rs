@@ -11,6 +11,10 @@ use clap::Parser;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+#[cfg(feature = "fast")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Crashes every log everywhere and checks what is left.
 ///
 /// All sequences of up to --length letters (operations) are played on every log, in several scopes. At each storage call
@@ -129,11 +133,13 @@ fn progress(name: &str, shared: &Shared, start: Instant, before: u64) {
     let row = shared.tally.row();
     let seconds = start.elapsed().as_secs_f64();
     println!(
-        "{name}: {:.0} s, {} sequences, {} images, {} distinct states, {:.0} distinct/s, {} failures",
+        "{name}: {:.0} s, {} sequences, {} images, {} distinct states (exhausted {}, sampled {}), {:.0} distinct/s, {} failures",
         seconds,
         row.sequences.0 + row.sequences.1,
         row.explored.0 + row.explored.1,
         row.states(),
+        row.distinct.0,
+        row.distinct.1,
         (row.states() - before) as f64 / seconds.max(0.001),
         row.failures()
     );

@@ -9,6 +9,10 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::time::Instant;
 
+#[cfg(feature = "fast")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Damages logs at rest in every way: each bit, sector, file and cell of small logs, closed, not closed, and left by
 /// crashes. Prints for each operation how it was reported, or that it is harmless; whatever is neither is silent, and
 /// fails the run.

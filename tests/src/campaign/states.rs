@@ -74,7 +74,9 @@ impl Plan {
 }
 
 /// Longest sequence that is sampled, beyond those that are exhausted.
-const LONGER: u64 = 5;
+const LONGER: u64 = 8;
+/// Letters at the end of such a sequence that are looked at: those before them are the last ones of others, time and again.
+const LOOKED_AT: usize = 2;
 
 /// Takes one piece of work after the other until nothing is left. Any number of threads may do so at a time.
 pub fn work<T: Trial>(factory: Factory<'_>, shared: &Shared) {
@@ -88,12 +90,13 @@ pub fn work<T: Trial>(factory: Factory<'_>, shared: &Shared) {
         let mut rng = SplitMix64::new(SplitMix64::derive(shared.seed, number));
         let mut scope = &scopes[rng.below(scopes.len() as u64) as usize];
         // Those that begin with something large take long.
-        if !scope.prelude.is_empty() && rng.chance(75) {
+        if !scope.prelude.is_empty() && rng.chance(85) {
             scope = &scopes[0];
         }
         let length = plan.length as u64 + 1 + rng.below(LONGER);
-        let path = (0..length).map(|_| rng.below(scope.letters.len() as u64) as usize).collect();
-        Player::<T> { factory, shared, scope, path, sampled: true }.run(plan.length);
+        let path: Vec<usize> = (0..length).map(|_| rng.below(scope.letters.len() as u64) as usize).collect();
+        let from = plan.length.max(path.len().saturating_sub(LOOKED_AT));
+        Player::<T> { factory, shared, scope, path, sampled: true }.run(from);
     }
 }
 

@@ -8,20 +8,21 @@
 use super::draw::Draw;
 use super::states::Scope;
 use super::step::Step;
+use crate::sim::Fingerprint;
 use crate::subject::{FrameInfo, Subject};
 use annals_logs::error::{Error, Token};
 use annals_logs::types::Mode;
 use std::fmt::Debug;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{Hash, Hasher};
 
 /// The log that campaigns use.
 pub const LOG: &str = "campaign";
 
 /// A number that tells values apart.
 pub fn id_of(value: impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    value.hash(&mut hasher);
-    hasher.finish()
+    let mut hash = Fingerprint::new();
+    value.hash(&mut hash);
+    hash.finish()
 }
 
 /// A kind of log under trial.

@@ -6,9 +6,10 @@
 //! write them, a loss of power takes them. Writing a sector makes the whole of it pending again. The size is metadata
 //! of its own: after a loss of power it is one of those the file had since the last sync, or any sector boundary between.
 
-use super::content::{Hash, PAGE, Pages, SECTOR, Sector};
+use super::content::{Hash, SECTOR, Sector, Sectors};
 use crate::rng::SplitMix64;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 /// One content of a pending sector.
@@ -21,7 +22,7 @@ struct Version {
 
 /// Those that differ from the one before: a sector may be written again with the same bytes.
 fn contents(versions: &[Version]) -> impl Iterator<Item = &Version> {
-    let again = |at: usize| at > 0 && versions[at - 1].bytes == versions[at].bytes;
+    let again = |at: usize| at > 0 && Sector::same(&versions[at - 1].bytes, &versions[at].bytes);
     versions.iter().enumerate().filter(move |(at, _)| !again(*at)).map(|(_, version)| version)
 }
 
@@ -51,9 +52,9 @@ pub enum SizeKept {
 /// A file.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Body {
-    cache: Pages,
+    cache: Sectors,
     size: u64,
-    disk: Pages,
+    disk: Sectors,
     disk_size: u64,
     pending: BTreeMap<u64, Vec<Version>>,
     sizes: Vec<(u64, u64)>,
@@ -69,9 +70,7 @@ impl Body {
 
     pub(crate) fn read(&self, offset: u64, len: u64) -> Vec<u8> {
         let len = len.min(self.size.saturating_sub(offset));
-        let mut bytes = vec![0; len as usize];
-        self.cache.read(offset, &mut bytes);
-        bytes
+        self.cache.read(offset, len as usize)
     }
 
     /// Writes those sectors of `bytes` that `arrives` lets through (by number within the write).
@@ -80,39 +79,30 @@ impl Body {
         let mut done = 0;
         while done < bytes.len() {
             let at = offset + done as u64;
-            if let Some(page) = bytes.get(done..done + PAGE as usize)
-                && self.stays_zero(at, page)
-                && (0..PAGE / SECTOR).all(|sector| arrives(at / SECTOR - offset / SECTOR + sector))
-            {
-                done += PAGE as usize;
-                self.grow(at + PAGE);
-                continue;
-            }
             let len = ((SECTOR - at % SECTOR) as usize).min(bytes.len() - done);
             if arrives(at / SECTOR - offset / SECTOR) {
-                self.cache.write(at, &bytes[done..done + len]);
-                self.keep(at / SECTOR);
+                self.put(at, &bytes[done..done + len]);
                 self.grow(at + len as u64);
             }
             done += len;
         }
     }
 
-    /// Whether this is a whole page of zeros where nothing else was ever written: a shortcut for huge files.
-    fn stays_zero(&self, at: u64, page: &[u8]) -> bool {
-        at.is_multiple_of(PAGE)
-            && self.cache.is_untouched(at / PAGE)
-            && self.disk.is_untouched(at / PAGE)
-            && self.pending.range(at / SECTOR..(at + PAGE) / SECTOR).next().is_none()
-            && page.iter().all(|&byte| byte == 0)
-    }
-
     /// A sector has new content. If that is what the disk has anyway, its fate is not open.
-    fn keep(&mut self, sector: u64) {
-        let bytes = self.cache.sector(sector);
-        if self.pending.contains_key(&sector) || self.disk.sector(sector) != bytes {
-            let version = Version { seq: self.seq, bytes: Arc::new(bytes) };
-            self.pending.entry(sector).or_default().push(version);
+    fn put(&mut self, at: u64, bytes: &[u8]) {
+        let sector = at / SECTOR;
+        let content = self.cache.write(at, bytes);
+        let (disk, pending) = (self.disk.get(sector), self.pending.entry(sector));
+        let open = matches!(pending, Entry::Occupied(_))
+            || match (content, disk) {
+                (Some(content), Some(disk)) => !Sector::same(content, disk),
+                (Some(one), None) | (None, Some(one)) => one.hash() != 0,
+                // Zeros where nothing else was ever written: huge files of them cost nothing.
+                (None, None) => false,
+            };
+        if open {
+            let bytes = content.cloned().unwrap_or_default();
+            pending.or_default().push(Version { seq: self.seq, bytes });
         }
     }
 
@@ -144,7 +134,7 @@ impl Body {
         self.pending.split_off(&size.div_ceil(SECTOR));
         if let Some(versions) = self.pending.get_mut(&(size / SECTOR)) {
             let end = (size % SECTOR) as usize;
-            versions.iter_mut().for_each(|version| Arc::make_mut(&mut version.bytes)[end..].fill(0));
+            versions.iter_mut().for_each(|version| Sector::zero_from(&mut version.bytes, end));
         }
         self.sizes.iter_mut().for_each(|entry| entry.1 = entry.1.min(size));
         let floor = self.disk_size;
@@ -180,7 +170,7 @@ impl Body {
             let covered = versions.partition_point(|version| version.seq <= upto);
             if covered > 0 && arrives(*sector) {
                 let last = versions.drain(..covered).next_back();
-                last.into_iter().for_each(|version| self.disk.write(sector * SECTOR, &version.bytes[..]));
+                last.into_iter().for_each(|version| self.disk.put(*sector, version.bytes));
             }
         }
         self.pending.retain(|_, versions| !versions.is_empty());
@@ -193,7 +183,7 @@ impl Body {
             if let Some(version) = last
                 && arrives(*sector)
             {
-                self.disk.write(sector * SECTOR, &version.bytes[..]);
+                self.disk.put(*sector, version.bytes);
             }
         }
         self.pending.retain(|_, versions| !versions.is_empty());
@@ -241,7 +231,7 @@ impl Body {
                 Kept::Any(number) => (number % (count as u64 + 1)) as usize,
             };
             if let Some(version) = index.checked_sub(1).and_then(|index| contents(versions).nth(index)) {
-                disk.write(sector * SECTOR, &version.bytes[..]);
+                disk.put(*sector, version.bytes.clone());
                 end = (sector + 1) * SECTOR;
             }
         }
@@ -271,7 +261,7 @@ impl Body {
         self.cache = self.disk.clone();
         self.split = false;
         for (sector, versions) in &self.pending {
-            versions.last().into_iter().for_each(|last| self.cache.write(sector * SECTOR, &last.bytes[..]));
+            versions.last().into_iter().for_each(|last| self.cache.put(*sector, last.bytes.clone()));
         }
         self.cache.zero_from(self.size);
     }
@@ -283,7 +273,7 @@ impl Body {
         let last = (offset + bytes.len() as u64).div_ceil(SECTOR);
         for sector in first..last {
             if let Some(version) = self.pending.remove(&sector).and_then(|mut versions| versions.pop()) {
-                self.disk.write(sector * SECTOR, &version.bytes[..]);
+                self.disk.put(sector, version.bytes);
             }
         }
         self.disk_size = self.disk_size.max((offset + bytes.len() as u64).min(self.size));
@@ -308,7 +298,7 @@ impl Body {
         self.disk.hash(hash);
         for (sector, versions) in &self.pending {
             hash.number(*sector);
-            contents(versions).for_each(|version| hash.bytes(&version.bytes[..]));
+            contents(versions).for_each(|version| hash.number(version.bytes.hash()));
         }
         self.sizes.iter().for_each(|entry| hash.number(entry.1));
     }

@@ -1,129 +1,166 @@
-//! Bytes of a simulated file, kept as sparse pages: zeros cost nothing, so files of 10 GB are cheap.
+//! Bytes of a simulated file, kept sector by sector: zeros cost nothing, so files of 10 GB are cheap.
 //!
-//! Pages are shared between copies until one of them changes, so a crash image of a whole disk is cheap too.
+//! Sectors are shared between copies until one of them changes, and so is the hash of each, once somebody asked for it: a
+//! crash image of a whole disk is cheap too.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock};
+use std::hash::Hasher;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use xxhash_rust::xxh3::xxh3_64;
 
-/// The unit that a disk writes whole or not at all.
+/// The unit that a disk writes whole or not at all, and in which content is kept.
 pub const SECTOR: u64 = 512;
-/// The unit in which content is kept; a multiple of [`SECTOR`].
-pub const PAGE: u64 = 4096;
 
-/// One sector's bytes.
-pub(crate) type Sector = [u8; SECTOR as usize];
+const LEN: usize = SECTOR as usize;
 
 /// Bytes by offset; those that are not kept are zeros. It has no size: that is the file's matter.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Pages {
-    map: BTreeMap<u64, Arc<Page>>,
+pub(crate) struct Sectors {
+    /// By number, in ascending order.
+    list: Vec<(u64, Arc<Sector>)>,
 }
 
-/// A page, and its hash once somebody asked for it.
+/// One sector's bytes, and their hash once somebody asked for it.
 #[derive(Debug)]
-struct Page {
-    bytes: [u8; PAGE as usize],
-    hash: OnceLock<u64>,
+pub(crate) struct Sector {
+    bytes: [u8; LEN],
+    /// [`UNKNOWN`] until then.
+    hash: AtomicU64,
 }
 
-impl Page {
-    fn zeros() -> Page {
-        Page { bytes: [0; PAGE as usize], hash: OnceLock::new() }
-    }
+const UNKNOWN: u64 = u64::MAX;
 
-    fn bytes_mut(page: &mut Arc<Page>) -> &mut [u8] {
-        let page = Arc::make_mut(page);
-        page.hash = OnceLock::new();
-        &mut page.bytes
-    }
-
-    /// Zero for a page of zeros.
-    fn hash(&self) -> u64 {
-        *self.hash.get_or_init(|| {
-            let mut hash = Hash::new();
-            hash.bytes(&self.bytes);
-            if self.bytes.iter().fold(0, |any, byte| any | byte) == 0 { 0 } else { hash.value().max(1) }
-        })
+impl Default for Sector {
+    fn default() -> Self {
+        Sector { bytes: [0; LEN], hash: AtomicU64::new(0) }
     }
 }
 
-impl Clone for Page {
-    /// Who copies a page is about to change it.
+impl Sector {
+    fn bytes_mut(sector: &mut Arc<Sector>) -> &mut [u8] {
+        let sector = Arc::make_mut(sector);
+        *sector.hash.get_mut() = UNKNOWN;
+        &mut sector.bytes
+    }
+
+    /// Makes everything at and after `start` zero.
+    pub(crate) fn zero_from(sector: &mut Arc<Sector>, start: usize) {
+        Sector::bytes_mut(sector)[start..].fill(0);
+    }
+
+    /// Zero for zeros.
+    pub(crate) fn hash(&self) -> u64 {
+        let known = self.hash.load(Relaxed);
+        if known != UNKNOWN {
+            return known;
+        }
+        let zeros = self.bytes == [0; LEN];
+        let hash = if zeros { 0 } else { xxh3_64(&self.bytes).clamp(1, UNKNOWN - 1) };
+        self.hash.store(hash, Relaxed);
+        hash
+    }
+
+    /// Whether both hold the same.
+    pub(crate) fn same(a: &Arc<Sector>, b: &Arc<Sector>) -> bool {
+        Arc::ptr_eq(a, b) || a.bytes == b.bytes
+    }
+}
+
+impl Clone for Sector {
+    /// Who copies a sector is about to change it.
     fn clone(&self) -> Self {
-        Page { bytes: self.bytes, hash: OnceLock::new() }
+        Sector { bytes: self.bytes, hash: AtomicU64::new(UNKNOWN) }
     }
 }
 
-impl Pages {
-    /// Fills `out` with the bytes at `offset`.
-    pub(crate) fn read(&self, offset: u64, out: &mut [u8]) {
-        let mut done = 0;
-        while done < out.len() {
-            let at = offset + done as u64;
-            let (page, start, len) = piece(at, out.len() - done);
-            match self.map.get(&page) {
-                Some(page) => out[done..done + len].copy_from_slice(&page.bytes[start..start + len]),
-                None => out[done..done + len].fill(0),
+impl Sectors {
+    /// Where this sector is in the list, or would be.
+    fn place(&self, sector: u64) -> Result<usize, usize> {
+        match self.list.last() {
+            // Files are written from the front to the back.
+            Some((last, _)) if *last >= sector => {
+                self.list.binary_search_by_key(&sector, |(number, _)| *number)
             }
-            done += len;
+            _ => Err(self.list.len()),
         }
     }
 
-    /// Puts `bytes` at `offset`.
-    pub(crate) fn write(&mut self, offset: u64, bytes: &[u8]) {
-        let mut done = 0;
-        while done < bytes.len() {
-            let at = offset + done as u64;
-            let (page, start, len) = piece(at, bytes.len() - done);
-            let part = &bytes[done..done + len];
-            if self.map.contains_key(&page) || part.iter().any(|&byte| byte != 0) {
-                let kept = self.map.entry(page).or_insert_with(|| Arc::new(Page::zeros()));
-                Page::bytes_mut(kept)[start..start + len].copy_from_slice(part);
-            }
-            done += len;
+    /// The sector of this number, if it is kept.
+    pub(crate) fn get(&self, sector: u64) -> Option<&Arc<Sector>> {
+        self.place(sector).ok().map(|at| &self.list[at].1)
+    }
+
+    /// Makes this the content of a sector.
+    pub(crate) fn put(&mut self, sector: u64, content: Arc<Sector>) {
+        match self.place(sector) {
+            Ok(at) => self.list[at].1 = content,
+            Err(at) => self.list.insert(at, (sector, content)),
         }
     }
 
-    /// Whether nothing but zeros was ever written to this page.
-    pub(crate) fn is_untouched(&self, page: u64) -> bool {
-        !self.map.contains_key(&page)
+    /// The `len` bytes at `offset`.
+    pub(crate) fn read(&self, offset: u64, len: usize) -> Vec<u8> {
+        let mut out = Vec::with_capacity(len);
+        let mut next = self.place(offset / SECTOR).unwrap_or_else(|at| at);
+        while out.len() < len {
+            let Some((number, sector)) = self.list.get(next) else {
+                out.resize(len, 0);
+                break;
+            };
+            next += 1;
+            let (first, at) = (number * SECTOR, offset + out.len() as u64);
+            if first > at {
+                let zeros = (first - at).min((len - out.len()) as u64) as usize;
+                out.resize(out.len() + zeros, 0);
+            }
+            let start = at.saturating_sub(first) as usize;
+            let end = LEN.min(start + len - out.len());
+            out.extend_from_slice(&sector.bytes[start..end]);
+        }
+        out
+    }
+
+    /// Puts `bytes` at `offset`; they reach into one sector only, whose content is returned, if it is kept.
+    pub(crate) fn write(&mut self, offset: u64, bytes: &[u8]) -> Option<&Arc<Sector>> {
+        let (number, start) = (offset / SECTOR, (offset % SECTOR) as usize);
+        let at = match self.place(number) {
+            Ok(at) => at,
+            Err(_) if bytes.iter().all(|&byte| byte == 0) => return None,
+            Err(at) => {
+                self.list.insert(at, (number, Arc::default()));
+                at
+            }
+        };
+        let kept = &mut self.list[at].1;
+        if kept.bytes[start..start + bytes.len()] != *bytes {
+            Sector::bytes_mut(kept)[start..start + bytes.len()].copy_from_slice(bytes);
+        }
+        Some(kept)
     }
 
     /// Makes everything at and after `offset` zero.
     pub(crate) fn zero_from(&mut self, offset: u64) {
-        let (page, start, _) = piece(offset, 1);
-        self.map.split_off(&(page + u64::from(start > 0)));
+        let start = (offset % SECTOR) as usize;
+        let end = self.place(offset.div_ceil(SECTOR)).unwrap_or_else(|at| at);
+        self.list.truncate(end);
         if start > 0
-            && let Some(kept) = self.map.get_mut(&page)
+            && let Ok(at) = self.place(offset / SECTOR)
         {
-            Page::bytes_mut(kept)[start..].fill(0);
+            Sector::zero_from(&mut self.list[at].1, start);
         }
-    }
-
-    /// The bytes of sector number `sector`.
-    pub(crate) fn sector(&self, sector: u64) -> Sector {
-        let mut bytes = [0; SECTOR as usize];
-        self.read(sector * SECTOR, &mut bytes);
-        bytes
     }
 
     /// Feeds what is not zero to a hash.
     pub(crate) fn hash(&self, hash: &mut Hash) {
-        for (number, page) in &self.map {
-            let of_page = page.hash();
-            if of_page != 0 {
+        for (number, sector) in &self.list {
+            let content = sector.hash();
+            if content != 0 {
                 hash.number(*number);
-                hash.number(of_page);
+                hash.number(content);
             }
         }
         hash.number(u64::MAX);
     }
-}
-
-/// Page number, start in the page and length of what a run of `left` bytes at `at` has in its first page.
-fn piece(at: u64, left: usize) -> (u64, usize, usize) {
-    let start = (at % PAGE) as usize;
-    (at / PAGE, start, left.min(PAGE as usize - start))
 }
 
 /// A 64-bit hash that tells images apart; not for adversaries.
@@ -142,14 +179,24 @@ impl Hash {
 
     pub(crate) fn bytes(&mut self, bytes: &[u8]) {
         self.number(bytes.len() as u64);
-        for word in bytes.chunks(8) {
-            let mut eight = [0; 8];
-            eight[..word.len()].copy_from_slice(word);
-            self.number(u64::from_le_bytes(eight));
-        }
+        self.number(xxh3_64(bytes));
     }
 
     pub(crate) fn value(&self) -> u64 {
         self.0 ^ (self.0 >> 32)
+    }
+}
+
+impl Hasher for Hash {
+    fn finish(&self) -> u64 {
+        self.value()
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.bytes(bytes);
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.number(number);
     }
 }

@@ -28,7 +28,8 @@ mod tests;
 
 pub use at_rest::Image;
 pub use body::SizeKept;
-pub use content::{PAGE, SECTOR};
+pub(crate) use content::Hash as Fingerprint;
+pub use content::SECTOR;
 pub use disk::Counters;
 pub use file::{SimFile, SimPending};
 pub use lie::{Lie, Wrong};

@@ -1,11 +1,11 @@
 //! The naive change log of a trial: who holds what, the clock, and who is open.
 
+use crate::campaign::trial::id_of;
 use crate::change_log::model::{Id, Key, Model};
 use crate::change_log::{Change, Options, named};
 use annals_logs::error::Token;
 use annals_logs::types::Mode;
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
 
 /// Names of instances. The last one takes over after crashes.
@@ -72,9 +72,7 @@ pub(super) fn list(changes: &BTreeMap<&Key, &Rc<Change>>) -> String {
 }
 
 fn digest(change: &Change) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    (&change.payload, change.cleanup_after_ms).hash(&mut hasher);
-    hasher.finish()
+    id_of((&change.payload, change.cleanup_after_ms))
 }
 
 impl State {

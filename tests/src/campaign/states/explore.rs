@@ -15,6 +15,9 @@ use std::sync::atomic::Ordering::Relaxed;
 /// Most choices of which every one is tried.
 const CHOICES: u64 = 3u64.pow(SECTORS as u32);
 
+/// Pending sectors from which on fewer choices are drawn in long sequences.
+const MANY: u64 = 32;
+
 /// Explores images of one log.
 pub(super) struct Explorer<'a, T: Trial> {
     pub(super) factory: Factory<'a>,
@@ -88,16 +91,23 @@ impl<'a, T: Trial> Explorer<'a, T> {
             return Ok(());
         }
         let some = [Crash::LOSE_ALL, Crash::KEEP_ALL, Crash::ZEROS];
-        let drawn: Vec<Crash> = (0..self.samples()).map(|_| Crash::random(self.rng.draw())).collect();
+        let drawn: Vec<Crash> = (0..self.samples(disk.pending_sectors() as u64))
+            .map(|_| Crash::random(self.rng.draw()))
+            .collect();
         for crash in some.into_iter().chain(drawn) {
             self.image(disk.after(crash), crash, known, true)?;
         }
         Ok(())
     }
 
-    fn samples(&self) -> u64 {
+    /// How many choices are drawn where so many sectors are pending. What begins with something large takes long.
+    fn samples(&self, sectors: u64) -> u64 {
         let (short, long) = self.shared.plan.samples;
-        if self.sampled { long } else { short }
+        match self.sampled {
+            false => short,
+            true if sectors > MANY => long.div_ceil(16),
+            true => long,
+        }
     }
 
     /// The process dies in the middle of a write.
@@ -108,7 +118,7 @@ impl<'a, T: Trial> Explorer<'a, T> {
         let bits: Vec<u64> = if each {
             (1..all - 1).collect()
         } else {
-            (0..self.samples()).map(|_| self.rng.draw()).collect()
+            (0..self.samples(sectors)).map(|_| self.rng.draw()).collect()
         };
         for bits in bits {
             let how = format_args!("of the write arrived {bits:b}");

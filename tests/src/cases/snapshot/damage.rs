@@ -9,6 +9,8 @@ pub(super) const CASES: &[Case] = &[
     case!(damage_refuses_a_writing_open_and_changes_nothing, "X2", "D11.2"),
     case!(a_damaged_length_hides_no_later_records, "W8"),
     case!(behind_damage_only_certain_keys_are_served, "D11.4"),
+    case!(behind_a_lost_batch_later_keys_are_served, "D11.4"),
+    case!(a_compacted_snapshot_without_its_fold_is_damaged, "D8.4", "A3"),
     case!(a_damaged_piece_of_a_fold_costs_the_keys_between, "F3.2"),
     case!(a_damaged_last_batch_leaves_nothing_certain, "D11.4"),
     case!(a_missing_file_refuses_a_writing_open, "G13.4"),
@@ -162,6 +164,45 @@ fn behind_damage_only_certain_keys_are_served(subject: &dyn Subject) -> Outcome 
         same(range.next(ALL).fine()?, None)?;
     }
     Ok(())
+}
+
+fn behind_a_lost_batch_later_keys_are_served(subject: &dyn Subject) -> Outcome {
+    let model = batches(subject)?;
+    let (file, offset) = find(subject.disk(), &value(10, 2, 40))?;
+    let frames = subject.frames(&file).fine()?;
+    let frame = frames.iter().rfind(|frame| frame.offset < offset).ok_or("no frame")?;
+    subject.disk().flip_bit(&file, (frame.offset + 16) * 8);
+    for values_on_disk in [false, true] {
+        let snapshot = open_with(subject, &Options { values_on_disk, ..options(Mode::ReadOnly) })?;
+        let served = nothing_wrong(&*snapshot, &model)?;
+        // Put or deleted behind it; and no key from before it, which it may have changed.
+        let certain: Vec<Vec<u8>> = [4].into_iter().chain(10..15).chain(20..30).map(|n| key_of(&n)).collect();
+        same(served, certain)?;
+        same(snapshot.cursor().fine()?, b"at the end".to_vec())?;
+    }
+    Ok(())
+}
+
+fn a_compacted_snapshot_without_its_fold_is_damaged(subject: &dyn Subject) -> Outcome {
+    let snapshot = create(subject)?;
+    let mut model = Fold::default();
+    put_many(&*snapshot, &mut model, (0, 10), 1, 600)?;
+    snapshot.compact().fine()?;
+    snapshot.close().fine()?;
+    drop(snapshot);
+    let [file] = &subject.disk().file_names()[..] else { return Err("several files".into()) };
+    let header = subject.frames(file).fine()?.remove(0);
+    // What is left looks like a log of which nothing was ever written.
+    subject.disk().cut_file(file, header.offset + u64::from(header.bytes));
+    let before = subject.disk().hash();
+    let found = subject.verify(LOG).fine()?;
+    same(found.iter().map(|damage| &damage.file).collect(), vec![file])?;
+    same(damage(subject.snapshots().open(LOG, &options(Mode::Open)))?.file, file.clone())?;
+    let snapshot = reopen_read_only(subject)?;
+    refused!(snapshot.get(key(3).as_bytes()), Error::Damaged(_));
+    refused!(snapshot.cursor(), Error::Damaged(_));
+    refused!(snapshot.export(), Error::Damaged(_));
+    same(subject.disk().hash(), before)
 }
 
 fn key_of(number: &u64) -> Vec<u8> {

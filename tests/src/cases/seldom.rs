@@ -16,6 +16,11 @@ pub(super) const CASES: &[Case] = &[
     case!(a_damaged_block_of_a_compressed_frame_costs_that_frame, "J31"),
     case!(a_seal_with_two_flipped_bits_costs_no_item, "D11.2", "F3.3"),
     case!(destroying_what_was_never_finished_leaves_nothing, "G15.1", "G15.4"),
+    case!(a_foreign_file_of_the_name_is_damage_and_stays, "G15.5", "G15.1"),
+    case!(a_frame_of_another_history_behind_a_lost_change_is_not_served, "F2.2", "D11.4"),
+    case!(a_sealed_file_without_its_end_is_told_though_the_next_header_is_lost, "A3", "D8.4"),
+    case!(a_file_of_another_history_is_told_by_verify, "A3", "G13.5"),
+    case!(a_file_that_cannot_be_opened_tells_nothing_of_the_next_one, "D11.4", "G13.4"),
 ];
 
 /// A journal on a full disk in which single appends wait, and how many items there are in all.
@@ -201,5 +206,140 @@ fn destroying_what_was_never_finished_leaves_nothing(subject: &dyn Subject) -> O
         }
     }
     ensure!(unfinished > 2, "{unfinished}");
+    Ok(())
+}
+
+fn a_foreign_file_of_the_name_is_damage_and_stays(subject: &dyn Subject) -> Outcome {
+    let foreign = format!("{LOG}.{}.00000000.0000000000000001", "0".repeat(32));
+    // Destroying a log takes its own files and no other's.
+    let side = fork(subject);
+    append_then_close(&*side)?;
+    side.disk().put_file(&foreign, 512);
+    side.destroy(LOG).fine()?;
+    same((side.disk().file_names(), side.disk().cell_names()), (vec![foreign.clone()], vec![]))?;
+    refused!(side.open(LOG, &options(Mode::Create)), Error::Damaged(found) if found.file == foreign);
+    // Nor is a log that was being made swept where another one's file stands.
+    let mut unfinished = 0;
+    for call in 1..12 {
+        let side = fork(subject);
+        side.disk().plan_crash(CrashPlan { call: side.disk().calls() + call, point: Point::After });
+        let made = side.open(LOG, &options(Mode::Create)).is_ok();
+        let after = side.on(side.disk().reboot(Crash::LOSE_ALL));
+        after.disk().put_file(&foreign, 512);
+        let before = after.disk().hash();
+        if made || after.open(LOG, &options(Mode::Open)).is_ok() {
+            break;
+        }
+        refused!(after.open(LOG, &options(Mode::Create)), Error::Damaged(found) if found.file == foreign);
+        same(after.disk().hash(), before)?;
+        unfinished += u32::from(!after.disk().cell_names().is_empty());
+    }
+    ensure!(unfinished > 2, "{unfinished}");
+    Ok(())
+}
+
+fn append_then_close(subject: &dyn Subject) -> Outcome {
+    let journal = create(subject)?;
+    append_batch(&*journal, 0, 10)?;
+    journal.close().fine().map(drop)
+}
+
+fn a_frame_of_another_history_behind_a_lost_change_is_not_served(subject: &dyn Subject) -> Outcome {
+    // Two histories that differ in what was pruned; then a batch of the same size in each.
+    let with = |pruned: u64, first: u64| -> Result<Box<dyn Subject>, String> {
+        let side = fork(subject);
+        let journal = create(&*side)?;
+        append_batch(&*journal, 0, 40)?;
+        ensure!(journal.prune(pruned).fine()?);
+        let items: Vec<Vec<u8>> = (first..first + 5).map(item).collect();
+        let slices: Vec<&[u8]> = items.iter().map(Vec::as_slice).collect();
+        journal.append_batch(&slices).fine()?;
+        journal.sync().fine()?;
+        append(&*journal, 45, 46)?;
+        journal.flush().fine()?;
+        drop(journal);
+        Ok(side)
+    };
+    let (one, other) = (with(10, 40)?, with(20, 90)?);
+    let file = one.disk().file_names().pop().ok_or("no file")?;
+    let frames = one.frames(&file).fine()?;
+    let kinds: Vec<&str> = frames.iter().map(|frame| frame.kind).collect();
+    let meta = frames.iter().position(|frame| frame.kind == "meta").ok_or(format!("{kinds:?}"))?;
+    let (meta, batch) = (&frames[meta], &frames[meta + 1]);
+    let bytes = other.disk().file_bytes(&other.disk().file_names()[0]);
+    let range = batch.offset as usize..(batch.offset + u64::from(batch.bytes)) as usize;
+    one.disk().overwrite(&file, batch.offset, &bytes[range]);
+    one.disk().flip_bit(&file, (meta.offset + 144) * 8);
+    super::damage::refuses_writing(&*one)?;
+    ensure!(one.verify(LOG).fine()?.len() >= 2);
+    let journal = reopen_read_only(&*one)?;
+    for position in 0..45 {
+        match journal.read(position) {
+            Ok(found) => same_item(&found, &item(position))?,
+            Err(Error::Damaged(_) | Error::Pruned(_) | Error::OutOfRange(_)) => {
+                ensure!(position < 10 || position >= 40)
+            }
+            Err(other) => return Err(format!("position {position}: {other:?}")),
+        }
+    }
+    Ok(())
+}
+
+fn a_sealed_file_without_its_end_is_told_though_the_next_header_is_lost(subject: &dyn Subject) -> Outcome {
+    super::damage::segments(subject)?;
+    let files = subject.disk().file_names();
+    let footer = subject.frames(&files[1]).fine()?.pop().filter(|frame| frame.kind == "footer");
+    subject.disk().cut_file(&files[1], footer.ok_or("no footer")?.offset);
+    // The header of the next one would have told how many frames there were.
+    for at in [16, 40] {
+        subject.disk().flip_bit(&files[2], at * 8);
+    }
+    let found: Vec<String> = subject.verify(LOG).fine()?.into_iter().map(|damage| damage.file).collect();
+    ensure!(found.contains(&files[1]) && found.contains(&files[2]), "{found:?}");
+    super::damage::wrong_is_never_served(subject, 60, 4000)
+}
+
+fn a_file_of_another_history_is_told_by_verify(subject: &dyn Subject) -> Outcome {
+    // The same log went two ways: in one of them its first file got more frames.
+    let journal = create(subject)?;
+    append_long(&*journal, 0, 5, 4000)?;
+    journal.close().fine()?;
+    drop(journal);
+    let (one, other) = (fork(subject), fork(subject));
+    let journal = reopen(&*other)?;
+    for _ in 0..5 {
+        journal.rewind(4).fine()?;
+        append_long(&*journal, 4, 5, 3)?;
+    }
+    append_long(&*journal, 5, 60, 3000)?;
+    append_long(&*reopen(&*one)?, 5, 60, 4000)?;
+    let file = one.disk().file_names().remove(0);
+    let sealed = |side: &dyn Subject| side.segments(LOG).fine().map(|all| all[0].sealed);
+    ensure!(sealed(&*one)? && sealed(&*other)?);
+    one.disk().copy_file(other.disk(), &file, &file);
+    let found = one.verify(LOG).fine()?;
+    ensure!(found.iter().any(|damage| damage.file == *one.disk().file_names()[1]), "{found:?}");
+    Ok(())
+}
+
+fn a_file_that_cannot_be_opened_tells_nothing_of_the_next_one(subject: &dyn Subject) -> Outcome {
+    super::damage::segments(subject)?;
+    let journal = reopen_read_only(subject)?;
+    let files = subject.disk().file_names();
+    let second = subject.segments(LOG).fine()?[1].clone();
+    // The second file has neither header nor footer any more, and while the log is open the first one goes.
+    let end = subject.disk().file_size(&files[1]);
+    for at in [16, 40, end - 20] {
+        subject.disk().flip_bit(&files[1], at * 8);
+    }
+    subject.disk().remove_file(&files[0]);
+    for position in 0..60 {
+        match journal.read(position) {
+            Ok(found) => same_item(&found, &long_item(position, 4000))?,
+            Err(Error::Damaged(_)) => ensure!(position < second.next, "{position}"),
+            Err(other) => return Err(format!("position {position}: {other:?}")),
+        }
+    }
+    refused!(journal.read(0), Error::Damaged(_));
     Ok(())
 }

@@ -277,7 +277,7 @@ fn a_frame_of_another_history_behind_a_lost_change_is_not_served(subject: &dyn S
         match journal.read(position) {
             Ok(found) => same_item(&found, &item(position))?,
             Err(Error::Damaged(_) | Error::Pruned(_) | Error::OutOfRange(_)) => {
-                ensure!(position < 10 || position >= 40)
+                ensure!(!(10..40).contains(&position))
             }
             Err(other) => return Err(format!("position {position}: {other:?}")),
         }

@@ -51,24 +51,28 @@ fn a_size_that_is_too_small_hides_nothing_that_others_wrote(subject: &dyn Subjec
     let opened =
         event::Options { shared: true, policy: Policy::Flushed, ..event::options(Mode::OpenOrCreate) };
     let mut told = 0;
-    for seed in 0..80 {
+    for seed in 0..200 {
         let side = fork(subject);
         let [one, other] = [(); 2].map(|()| side.events().open(LOG, &opened));
         let (one, other) = (one.fine()?, other.fine()?);
-        for id in 0..4 {
-            other.append_with_id(id, &long_item(id, 3000)).fine()?;
+        // The last one is all that the first process does not know of.
+        for id in 0..9 {
+            other.append_with_id(id, &long_item(id, 6000)).fine()?;
         }
+        one.append_with_id(9, &long_item(9, 6000)).fine()?;
+        other.append_with_id(10, &long_item(10, 300)).fine()?;
         let (call, before) = (side.disk().calls() + 1 + seed % 8, side.disk().lies_told());
         side.disk().plan_lie(Some(lie(Wrong::SmallSize, call, false, seed)));
-        let appended = one.append_with_id(4, &long_item(4, 3000));
+        let appended = one.append_with_id(11, &long_item(11, 300));
         side.disk().plan_lie(None);
         told += side.disk().lies_told() - before;
         ensure!(
             matches!(appended, Ok(_) | Err(Error::Storage(_) | Error::Damaged(_))),
             "{seed}: {appended:?}"
         );
-        for id in 0..4 + u64::from(appended.is_ok()) {
-            same(other.get(id).fine()?, Some(long_item(id, 3000)))
+        for id in 0..11 + u64::from(appended.is_ok()) {
+            let len = if id < 10 { 6000 } else { 300 };
+            same(other.get(id).fine()?, Some(long_item(id, len)))
                 .map_err(|what| format!("{seed}: {what}"))?;
         }
     }

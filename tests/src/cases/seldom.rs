@@ -3,7 +3,7 @@
 use super::kit::*;
 use super::{Case, case};
 use crate::sim::{Call, Crash, CrashPlan, Point};
-use crate::subject::{ALL, JournalSubject, Options, Subject, options};
+use crate::subject::{ALL, JournalSubject, Options, SEGMENT, Subject, options};
 use annals_logs::error::Error;
 use annals_logs::types::Mode;
 
@@ -69,9 +69,13 @@ fn a_prune_of_nothing_on_a_full_disk_says_that_something_waits(subject: &dyn Sub
 
 fn what_was_claimed_in_vain_is_given_back(subject: &dyn Subject) -> Outcome {
     // A reserve that fails takes all the room that there is.
-    for quota in [70_000, 80_000, 97_000, 130_001] {
+    let mut rolled = 0;
+    for (segment_bytes, quota) in
+        [(SEGMENT, 70_000), (SEGMENT, 97_000), (SEGMENT, 200_001), (1 << 22, 300_000), (1 << 22, 500_001)]
+    {
         let side = fork(subject);
-        let journal = create(&*side)?;
+        let journal =
+            create_with(&*side, Options { segment_bytes: Some(segment_bytes), ..options(Mode::Create) })?;
         side.disk().set_quota(Some(quota));
         let mut end = 0;
         while journal.append_batch(&[&long_item(end, 3000)]).is_ok() {
@@ -85,9 +89,14 @@ fn what_was_claimed_in_vain_is_given_back(subject: &dyn Subject) -> Outcome {
             let behind = frames.last().map(|frame| frame.offset + u64::from(frame.bytes));
             same(Some(side.disk().file_size(&segment.file)), behind)?;
         }
+        rolled += segments.len() - 1;
+        // All the room was used but for what is kept back.
+        let left = quota - side.disk().used();
+        ensure!(left < 12_000 || segment_bytes == SEGMENT, "{left} of {quota} are left");
         ensure!(side.info(LOG).fine()?.clean);
         holds(&*reopen(&*side)?, &holding_long(0, end, 3000))?;
     }
+    ensure!(rolled > 0, "{rolled}");
     Ok(())
 }
 
@@ -116,20 +125,35 @@ fn a_damaged_list_costs_the_items_that_it_tells_of(subject: &dyn Subject) -> Out
     let frame = frame.ok_or("no frame of all items")?;
     let blocks = (u64::from(frame.bytes) - 144).div_ceil(4096 + 8);
     let list = frame.offset + 144 + 8 * blocks;
-    for (block, lost) in [(0, 0..1025), (1, 1024..2049)] {
+    // The third block also holds the first bytes of items, those behind it nothing else.
+    for (block, lost) in [(0, 0..1025), (1, 1024..2049), (2, 0..0), (3, 0..0), (5, 0..0)] {
         let side = fork(subject);
         side.disk().flip_bit(&file, (list + block * 4096 + 77) * 8);
         let found = side.verify(LOG).fine()?;
         let bounds: Vec<_> = found.iter().map(|damage| (damage.lowest, damage.next)).collect();
-        same(bounds, vec![(Some(lost.start), Some(lost.end))])?;
+        let bounds: Vec<_> =
+            bounds.into_iter().map(|(lowest, next)| lowest.unwrap_or(0)..next.unwrap_or(3000)).collect();
+        if !lost.is_empty() {
+            same(&bounds, &vec![lost])?;
+        }
         let journal = reopen_read_only(&*side)?;
-        for position in [0, 1, 1023, 1024, 1025, 2047, 2048, 2049, 2999] {
-            if lost.contains(&position) {
-                refused!(journal.read(position), Error::Damaged(_));
-            } else {
-                same_item(&journal.read(position).fine()?, &item(position))?;
+        let mut any = 0;
+        for position in 0..3000 {
+            match journal.read(position) {
+                Ok(found) => same_item(&found, &item(position))?,
+                Err(Error::Damaged(_)) => {
+                    ensure!(
+                        bounds.iter().any(|told| told.contains(&position)),
+                        "block {block}: {position} is not in {bounds:?}"
+                    );
+                    any += 1;
+                }
+                Err(other) => return Err(format!("{other:?}")),
             }
         }
+        let told: u64 = bounds.iter().map(|told| told.end - told.start).sum();
+        ensure!(any > 100);
+        same((block, told), (block, any))?;
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ pub(super) const CASES: &[Case] = &[
     case!(files_of_another_log_are_not_touched, "C22", "G15.5"),
     case!(the_token_that_a_refusal_names_is_accepted, "C31"),
     case!(looking_at_a_log_that_is_made_anew_without_end_ends, "C28", "A5"),
-    case!(looking_while_files_without_a_cell_go_is_no_error, "C28", "C19", "A5"),
+    case!(looking_while_files_go_is_no_error, "C28", "C19", "A5"),
 ];
 
 fn two_that_claim_each_other_and_die_lose_nothing(subject: &dyn Subject) -> Outcome {
@@ -80,6 +80,10 @@ fn a_change_larger_than_a_copy_comes_over(subject: &dyn Subject) -> Outcome {
     pause(subject);
     let b = open(subject, "b")?;
     same(sound(b.recover(STALE).fine()?)?, vec![("a".into(), 5)])?;
+    for file in subject.disk().file_names() {
+        let frames = subject.frames(&file).fine()?;
+        ensure!(frames.iter().all(|frame| frame.kind != "append" || frame.count > 0), "{frames:?}");
+    }
     let after = power_loss(subject);
     let b = open(&*after, "b")?;
     for (number, (id, size)) in (0..).zip(ids.iter().zip(sizes)) {
@@ -127,6 +131,16 @@ fn looking_beside_a_kept_instance_shows_each_change_once(subject: &dyn Subject) 
     same(keys(&reader.next(ALL).fine()?.unwrap_or_default()), vec!["a/3".to_string()])?;
     same(reader.next(ALL).fine()?, None)?;
     same(subject.info(LOG).fine()?.damage.len(), 1)?;
+    // Nor do they show again once nobody is there any more who took them over.
+    let gone = fork(subject);
+    let z = open(&*gone, "z")?;
+    ensure!(z.remove(Some("a"), b"3").fine()?);
+    z.close().fine()?;
+    same(instances(&*gone)?, vec![("a".into(), InstanceState::Damaged)])?;
+    let seen = look(&*gone)?;
+    let reader = seen.scan(true).fine()?;
+    refused!(reader.next(ALL), Error::Damaged(_));
+    same(reader.next(ALL).fine()?, None)?;
     log.discard("a").fine()?;
     holds(&look(subject)?, &["a/3"])?;
     same(subject.info(LOG).fine()?.damage.len(), 0)
@@ -232,35 +246,57 @@ fn looking_at_a_log_that_is_made_anew_without_end_ends(subject: &dyn Subject) ->
     Ok(())
 }
 
-fn looking_while_files_without_a_cell_go_is_no_error(subject: &dyn Subject) -> Outcome {
+/// What becomes of files while somebody looks: how many changes there are, whether they have a cell, and what `b` does.
+const GOING: [(usize, bool, Step); 4] = [
+    // They get a cell again, are taken over and kept, and given up.
+    (3, false, |b| b.recover(STALE).and_then(|_| b.discard("a")).map(drop)),
+    // They are swept, or some of them are: nobody ever heard of anything in them.
+    (0, false, |b| b.recover(STALE).map(drop)),
+    (0, false, |b| b.recover(STALE).map(drop)),
+    // They are taken over and put away.
+    (3, true, |b| b.recover(STALE).map(drop)),
+];
+
+fn looking_while_files_go_is_no_error(subject: &dyn Subject) -> Outcome {
     let looks: [(&str, Look); 3] = [
         ("info", |side| side.info(LOG).map(drop)),
         ("open", |side| side.open_change_log(LOG, &options(Mode::ReadOnly)).map(drop)),
         ("verify", |side| side.verify(LOG).map(drop)),
     ];
-    for (what, look) in looks {
+    for (number, (what, look)) in (0..GOING.len()).flat_map(|number| looks.map(|look| (number, look))) {
+        let (changes, has_cell, step) = GOING[number];
         for call in 1.. {
             let side = fork(subject);
             let a = open(&*side, "a")?;
-            for number in 0..3 {
-                a.record(&[number], &large(number.into(), 40_000)).fine()?;
+            for id in 0..3u8 {
+                a.record(&[id], &large(id.into(), 40_000)).fine()?;
+            }
+            for id in changes as u8..3 {
+                a.remove(None, &[id]).fine()?;
             }
             drop(a);
+            pause(&*side);
             let cell = side.disk().cell_names().into_iter().find(|name| name.contains(".a."));
-            side.disk().remove_cell(&cell.ok_or("no cell")?);
+            if !has_cell {
+                side.disk().remove_cell(&cell.ok_or("no cell")?);
+            }
             let b = open(&*side, "b")?;
-            let other = b.clone();
-            // It gets its cell back, is taken over and kept, and given up: then its files go.
+            let (other, disk) = (b.clone(), side.disk().clone());
             side.disk().before_call(call, move || {
-                let _ = other.recover(STALE).and_then(|_| other.discard("a"));
+                if number == 2 {
+                    disk.inject(Fault::next(Call::Remove).after(1).forever());
+                }
+                let _ = step(&other);
+                disk.clear_faults();
             });
             let outcome = look(&*side);
             let reached = side.disk().forget_steps() == 0;
-            outcome.map_err(|error| format!("{what} before call {call}: {error:?}"))?;
+            outcome.map_err(|error| format!("{what}, {number}, before call {call}: {error:?}"))?;
             if !reached {
+                ensure!(call > 10, "{call}");
                 break;
             }
-            same(contents(&b)?.len(), 3)?;
+            same(contents(&b)?.len(), changes)?;
         }
     }
     Ok(())

@@ -233,6 +233,26 @@ fn a_later_version_is_named_wherever_it_begins() {
 }
 
 #[test]
+fn a_header_that_says_nothing_is_damage_although_its_checks_are_right() {
+    let subject = native(SimDisk::new(1));
+    let log = subject.events().open(LOG, &event::options(Mode::Create)).unwrap();
+    log.append_with_id(1, b"one").unwrap();
+    let file = log.rotate().unwrap();
+    let bad = forged(
+        subject.disk(),
+        |h| h.kind == Kind::Header && h.number == 1,
+        |frame| frame.1.iter_mut().skip(1).for_each(|byte| *byte = 0xFF),
+    );
+    let subject = native(bad);
+    // By its name it is known where its frames stand.
+    let archive = subject.events().open_archive(&file).unwrap();
+    is_damaged(archive.next(ALL), "the frame behind it");
+    assert_eq!(archive.next(ALL), Ok(None));
+    let found = subject.verify(LOG).unwrap();
+    assert!(found.iter().any(|damage| damage.file == file && damage.offset == 0), "{found:?}");
+}
+
+#[test]
 fn a_token_of_no_frame_is_in_no_history() {
     let subject = native(SimDisk::new(1));
     let token = subject.open(LOG, &options(Mode::Create)).unwrap().close().unwrap();
@@ -340,8 +360,10 @@ fn an_artifact_is_taken_in_the_order_of_its_files_and_in_any_pieces() {
             .unwrap();
         assert_eq!(copy.get(b"b").unwrap().map(|entry| entry.value), Some(long.to_vec()), "{size}");
     }
-    // Bytes that are no entries, with the hash that belongs to them.
-    for nonsense in [&[0xFF; 40][..], &[1, 0, 0, 0], &parts.last().unwrap().1[..20]] {
+    // Bytes that are no entries, or not in order, with the hash that belongs to them.
+    let entry = |key: u8| [&[1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0][..], &[key, b'x']].concat();
+    let unordered = [entry(b'b'), entry(b'a'), entry(b'c')].concat();
+    for nonsense in [&[0xFF; 40][..], &[1, 0, 0, 0], &parts.last().unwrap().1[..20], &unordered] {
         let mut lying: Manifest = manifest.clone();
         let last = lying.files.last_mut().unwrap();
         *last = ArtifactFile {
@@ -352,8 +374,10 @@ fn an_artifact_is_taken_in_the_order_of_its_files_and_in_any_pieces() {
         let writer = subject.snapshots().import("lying", &lying, None).unwrap();
         let (last, first) = parts.split_last().unwrap();
         first.iter().for_each(|(path, bytes)| writer.write(path, bytes).unwrap());
-        let wrote = nonsense.chunks(7).try_for_each(|piece| writer.write(&last.0, piece));
-        assert!(wrote.and_then(|()| writer.finish().map(drop)).is_err());
+        let size = if nonsense.len() == unordered.len() { 20 } else { 7 };
+        let wrote = nonsense.chunks(size).try_for_each(|piece| writer.write(&last.0, piece));
+        let refused = wrote.and_then(|()| writer.finish().map(drop));
+        assert_eq!(refused, Err(Error::Artifact(ArtifactFault::Manifest)));
         assert_eq!(subject.disk().cell_value(&names::root("lying")), None, "a refused import leaves no log");
     }
 }

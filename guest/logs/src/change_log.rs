@@ -392,6 +392,6 @@ pub fn instances<H: Host>(host: &H, name: &str) -> Result<Vec<InstanceInfo>> {
 
 /// Removes a change log, its files and all changes.
 pub fn destroy<H: Host>(host: &H, name: &str) -> Result<()> {
-    let check = || open::lock_all(host, name);
+    let check = |root: &_| open::lock_all(host, name, root);
     record_log::destroy_unless(host, name, root::Kind::ChangeLog, record_log::ROOT_WAIT_MS, check)
 }

@@ -13,6 +13,8 @@ pub struct Budget {
     pub second_every: u64,
     /// Every how many distinct images are checked thoroughly.
     pub thorough_every: u64,
+    /// Every how many calls of a script one fails.
+    pub fault_every: usize,
     /// How often, of 100, a crash after a call is tried too (it differs little from one before the next call).
     pub after_percent: u64,
     /// How many times each log at rest is tampered with.
@@ -33,6 +35,7 @@ impl Budget {
         random_crashes: 3,
         second_every: 4,
         thorough_every: 2,
+        fault_every: 1,
         after_percent: 20,
         garbage: 1500,
         bit_step: 5,
@@ -41,7 +44,7 @@ impl Budget {
     };
     /// A second or two: for a suite that runs again and again, as on mutants.
     pub const SHORT: Budget =
-        Budget { runs: 60, ops: 120, garbage: 100, flip_every: 23, ..Budget::COMPONENT };
+        Budget { runs: 60, ops: 120, garbage: 100, flip_every: 23, fault_every: 5, ..Budget::COMPONENT };
     /// A systematic part, for the component, whose instances take longer to start.
     pub const COMPONENT: Budget = Budget {
         runs: 40,
@@ -49,6 +52,7 @@ impl Budget {
         random_crashes: 1,
         second_every: 40,
         thorough_every: 10,
+        fault_every: 1,
         after_percent: 0,
         garbage: 100,
         bit_step: 5,
@@ -62,6 +66,7 @@ impl Budget {
         random_crashes: 12,
         second_every: 1,
         thorough_every: 1,
+        fault_every: 1,
         after_percent: 100,
         garbage: 200_000,
         bit_step: 1,

@@ -36,7 +36,7 @@ fn sweep<T: Trial>(
 ) -> Result<(), String> {
     let mut rng = SplitMix64::new(seed);
     let io = StorageError::Io("injected".into());
-    for call in 1..100_000 {
+    for call in (1..100_000).step_by(budget.fault_every) {
         let partway = Point::Partway(rng.draw());
         let kinds = [
             (Point::Before, &io, false),

@@ -11,8 +11,9 @@ use annals_logs::types::Mode;
 
 pub(super) const CASES: &[Case] = &[
     case!(a_size_that_is_too_small_cuts_no_log, "D10.5"),
+    case!(a_size_that_is_too_small_hides_nothing_that_others_wrote, "E29", "D10.5"),
     case!(a_root_cell_that_is_too_old_sweeps_no_log, "G15.9", "D7.1"),
-    case!(a_compaction_whose_fold_is_gone_is_damage, "S17"),
+    case!(a_compaction_whose_fold_is_gone_is_damage, "S17", "A3"),
     case!(damage_that_shows_only_while_a_name_is_taken_over_is_told, "C21"),
     case!(what_was_removed_stays_removed_though_a_cell_could_not_be_read, "C16"),
 ];
@@ -41,6 +42,41 @@ fn a_size_that_is_too_small_cuts_no_log(subject: &dyn Subject) -> Outcome {
         disk.plan_lie(None);
         holds(&*subject.on(disk).open(LOG, &options(Mode::Open)).fine()?, &all)?;
     }
+    Ok(())
+}
+
+/// Who looked no further than the size would write over what another process wrote.
+fn a_size_that_is_too_small_hides_nothing_that_others_wrote(subject: &dyn Subject) -> Outcome {
+    use crate::event::subject::{self as event, Policy};
+    let opened =
+        event::Options { shared: true, policy: Policy::Flushed, ..event::options(Mode::OpenOrCreate) };
+    let mut told = 0;
+    for seed in 0..200 {
+        let side = fork(subject);
+        let [one, other] = [(); 2].map(|()| side.events().open(LOG, &opened));
+        let (one, other) = (one.fine()?, other.fine()?);
+        // The last one is all that the first process does not know of.
+        for id in 0..9 {
+            other.append_with_id(id, &long_item(id, 6000)).fine()?;
+        }
+        one.append_with_id(9, &long_item(9, 6000)).fine()?;
+        other.append_with_id(10, &long_item(10, 300)).fine()?;
+        let (call, before) = (side.disk().calls() + 1 + seed % 8, side.disk().lies_told());
+        side.disk().plan_lie(Some(lie(Wrong::SmallSize, call, false, seed)));
+        let appended = one.append_with_id(11, &long_item(11, 300));
+        side.disk().plan_lie(None);
+        told += side.disk().lies_told() - before;
+        ensure!(
+            matches!(appended, Ok(_) | Err(Error::Storage(_) | Error::Damaged(_))),
+            "{seed}: {appended:?}"
+        );
+        for id in 0..11 + u64::from(appended.is_ok()) {
+            let len = if id < 10 { 6000 } else { 300 };
+            same(other.get(id).fine()?, Some(long_item(id, len)))
+                .map_err(|what| format!("{seed}: {what}"))?;
+        }
+    }
+    ensure!(told > 10, "{told} sizes were too small");
     Ok(())
 }
 
@@ -89,6 +125,7 @@ fn a_compaction_whose_fold_is_gone_is_damage(subject: &dyn Subject) -> Outcome {
     disk.settle();
     disk.overwrite(&file, end, &vec![0; (disk.file_size(&file) - end) as usize]);
     let subject = subject.on(disk);
+    same(subject.verify(LOG).fine()?.into_iter().map(|damage| damage.file).collect(), vec![file])?;
     let open = SnapshotOptions { mode: Mode::Open, segment_bytes: None, ..new.clone() };
     refused!(subject.snapshots().open(LOG, &open), Error::Damaged(_));
     let expecting = SnapshotOptions { expect: Some(token), ..open.clone() };

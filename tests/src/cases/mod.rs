@@ -24,6 +24,7 @@ mod raft;
 mod read;
 mod replay;
 mod rewind;
+mod seldom;
 mod snapshot;
 mod stale;
 mod together;
@@ -81,6 +82,7 @@ pub fn all() -> &'static [Case] {
             admin::CASES,
             together::CASES,
             lies::CASES,
+            seldom::CASES,
         ];
         [tables.concat(), event::tables(), raft::tables(), snapshot::cases(), change_log::tables()].concat()
     })

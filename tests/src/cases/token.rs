@@ -20,6 +20,7 @@ pub(super) const CASES: &[Case] = &[
     case!(expecting_a_token_creates_nothing, "D7.7"),
     case!(reading_only_honours_the_token_too, "D7.7"),
     case!(without_the_token_a_refused_log_is_readable, "D11.2"),
+    case!(a_token_behind_damage_of_a_cut_file_is_damage, "D8.5", "X2"),
     case!(tokens_survive_a_crash_that_loses_all_else, "D7.1", "J33"),
 ];
 
@@ -222,4 +223,34 @@ fn tokens_survive_a_crash_that_loses_all_else(subject: &dyn Subject) -> Outcome 
         journal.rewind(number + 1).fine()?;
     }
     Ok(())
+}
+
+fn a_token_behind_damage_of_a_cut_file_is_damage(subject: &dyn Subject) -> Outcome {
+    // Found by fuzzing: what the last header says of its frame's length was believed where the file ends before it, and
+    // the answer was that the storage fails.
+    let journal = create(subject)?;
+    append_batch(&*journal, 0, 5)?;
+    append_batch(&*journal, 5, 10)?;
+    let token = journal.sync().fine()?;
+    append_long(&*journal, 10, 11, 20_000)?;
+    journal.flush().fine()?;
+    drop(journal);
+    let file = subject.disk().file_names().pop().ok_or("no file")?;
+    let frames = subject.frames(&file).fine()?;
+    let [.., named, last] = &frames[..] else { return Err("few frames".into()) };
+    // The frame that the token names is lost; of the last one a block is damaged, and the end is not there.
+    for at in [named.offset + 16, named.offset + 40, last.offset + 1000] {
+        subject.disk().flip_bit(&file, at * 8);
+    }
+    subject.disk().cut_file(&file, last.offset + 15_000);
+    for mode in [Mode::ReadOnly, Mode::Open] {
+        let opened = Options { mode, ..expecting(token) };
+        refused!(subject.open(LOG, &opened), Error::Damaged(_));
+    }
+    let reader = reopen_read_only(subject)?;
+    holds_first(&*reader, 5)
+}
+
+fn holds_first(journal: &dyn crate::subject::JournalSubject, end: u64) -> Outcome {
+    (0..end).try_for_each(|position| same_item(&journal.read(position).fine()?, &item(position)))
 }

@@ -6,6 +6,7 @@ use super::change_images;
 use super::decoders;
 use super::forge::{self, Frames};
 use crate::campaign::Counts;
+use crate::campaign::change_log::ChangeLog;
 use crate::campaign::draw::Draw;
 use crate::campaign::event::EventLog;
 use crate::campaign::flips::LONGEST_READ;
@@ -34,6 +35,7 @@ thread_local! {
     static EVENTS: Vec<Rest<EventLog>> = at_rest();
     static RAFTS: Vec<Rest<Raft>> = at_rest();
     static SNAPSHOTS: Vec<Rest<Snapshot>> = at_rest();
+    static CHANGES: Vec<Rest<ChangeLog>> = at_rest();
 }
 
 fn at_rest<T: Trial>() -> Vec<Rest<T>> {
@@ -47,6 +49,7 @@ pub fn run(draw: &mut Draw) {
         1 => EVENTS.with(|rests| damaged(draw, rests)),
         2 => RAFTS.with(|rests| damaged(draw, rests)),
         3 => SNAPSHOTS.with(|rests| damaged(draw, rests)),
+        _ if draw.chance(50) => CHANGES.with(|rests| damaged(draw, rests)),
         _ => change_images::damaged(draw),
     }
 }
@@ -58,6 +61,7 @@ pub fn run_forged(draw: &mut Draw) {
         1 => EVENTS.with(|rests| forged(draw, rests)),
         2 => RAFTS.with(|rests| forged(draw, rests)),
         3 => SNAPSHOTS.with(|rests| forged(draw, rests)),
+        _ if draw.chance(50) => CHANGES.with(|rests| forged(draw, rests)),
         _ => change_images::forged(draw),
     }
 }

@@ -1,6 +1,7 @@
 //! Operations on a log with crashes, failing calls and reopening between them, each choice from the input; the model
 //! knows every answer, as in the campaign of random runs.
 
+use crate::campaign::change_log::ChangeLog;
 use crate::campaign::draw::Draw;
 use crate::campaign::event::EventLog;
 use crate::campaign::journal::Journal;
@@ -15,7 +16,8 @@ const STEPS: u64 = 200;
 
 /// One run.
 pub fn run(mut draw: Draw) {
-    let run = [one::<Journal>, one::<EventLog>, one::<Raft>, one::<Snapshot>][draw.below(4) as usize];
+    let logs = [one::<Journal>, one::<EventLog>, one::<Raft>, one::<Snapshot>, one::<ChangeLog>];
+    let run = logs[draw.below(logs.len() as u64) as usize];
     if let Err(what) = run(draw) {
         panic!("{what}");
     }

@@ -108,7 +108,13 @@ fn check_at<H: Host>(host: &H, name: &str, root: &Root) -> Result<Check<H>> {
     for seen in cell::all(host, name, root.id)? {
         damage.extend(seen.says.as_ref().err().cloned());
         let part = Root { generation: seen.epoch, ..root.clone() };
-        let whole = RecordLog::open_part(host, name, &part, seen.end(root.id));
+        let whole = match RecordLog::open_part(host, name, &part, seen.end(root.id)) {
+            // Some of its files may have gone since they were listed, and the others by now.
+            Err(Error::Storage(_)) if going(host, name, root, &seen)? => {
+                RecordLog::open_part(host, name, &part, seen.end(root.id))
+            }
+            outcome => outcome,
+        };
         let shortened = matches!(whole, Err(Error::RolledBack(_)));
         match if shortened { RecordLog::open_part(host, name, &part, None) } else { whole } {
             Ok(log) => {

@@ -151,15 +151,13 @@ fn check_earlier<H: Host>(host: &H, name: &str, root: &Root, instance: &str) -> 
 }
 
 /// The locks of all instances, or `locked` if one is held.
-pub(super) fn lock_all<H: Host>(host: &H, name: &str) -> Result<Vec<H::Lock>> {
+pub(super) fn lock_all<H: Host>(host: &H, name: &str, root: &Root) -> Result<Vec<H::Lock>> {
     let mut wanted = BTreeSet::new();
-    if let Some(root) = record_log::root_of(host, name)? {
-        for seen in cell::all(host, name, root.id)? {
-            wanted.insert(match seen.says.map(|says| says.slot) {
-                Ok(Some(slot)) => names::slot_lock(name, slot),
-                _ => names::instance_lock(name, &seen.instance),
-            });
-        }
+    for seen in cell::all(host, name, root.id)? {
+        wanted.insert(match seen.says.map(|says| says.slot) {
+            Ok(Some(slot)) => names::slot_lock(name, slot),
+            _ => names::instance_lock(name, &seen.instance),
+        });
     }
     wanted.iter().map(|lock| record_log::lock(host, lock, 0)).collect()
 }

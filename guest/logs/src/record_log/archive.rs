@@ -45,10 +45,11 @@ impl<H: Host, V: View> RecordLog<H, V> {
         let ends = |history: &History<V>| {
             history.tip.kind.has_index() && damage.iter().all(|damage| damage.offset < history.tip.last)
         };
-        let Some(history) = survey.history.filter(ends) else {
+        let history = survey.history;
+        if !ends(&history) {
             let what = "the file does not end with a footer: it is being written, or a part of it is missing";
             return Err(damaged(name, scanner.size, what));
-        };
+        }
         let newest = Newest {
             file,
             name: name.into(),

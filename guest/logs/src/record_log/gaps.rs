@@ -159,11 +159,8 @@ impl<H: Host, V: View> RecordLog<H, V> {
         Ok(None)
     }
 
-    /// The highest existing position from `low` on, below `below`.
+    /// The highest existing position from `low` on, below `below`, of what was written.
     pub(crate) fn last_below(&mut self, low: u64, below: u64) -> Result<Option<u64>> {
-        if let Some(held) = self.last_held(low, below) {
-            return Ok(Some(held));
-        }
         let mut below = below.min(self.history.view.next());
         while low < below {
             match self.locate(below - 1)? {

@@ -280,7 +280,7 @@ pub(super) fn lock<H: Host>(host: &H, name: &str, wait_ms: u32) -> Result<H::Loc
 
 /// Removes a log of this kind. See `destroy` in WIT.
 pub(crate) fn destroy<H: Host>(host: &H, name: &str, kind: Kind) -> Result<()> {
-    destroy_unless(host, name, kind, 0, || Ok(()))
+    destroy_unless(host, name, kind, 0, |_| Ok(()))
 }
 
 /// The same; a live log only if `check` allows it, and what that returns is kept until the log is gone.
@@ -289,7 +289,7 @@ pub(crate) fn destroy_unless<H: Host, T>(
     name: &str,
     kind: Kind,
     wait_ms: u32,
-    check: impl FnOnce() -> Result<T>,
+    check: impl FnOnce(&Root) -> Result<T>,
 ) -> Result<()> {
     check_name(name)?;
     let _lock = lock(host, name, wait_ms)?;
@@ -307,7 +307,7 @@ pub(crate) fn destroy_unless<H: Host, T>(
     if rooted.root.state == State::Destroying {
         return sweep(host, name, &rooted);
     }
-    let _kept = check()?;
+    let _kept = check(&rooted.root)?;
     let root = Root { state: State::Destroying, ..rooted.root };
     let version = swap_root(host, name, Some(rooted.version), Some(&root))?;
     sweep(host, name, &Rooted { root, version })

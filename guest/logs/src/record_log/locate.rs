@@ -64,28 +64,18 @@ impl<H: Host, V: View> RecordLog<H, V> {
 
     fn locate_newest(&mut self, position: u64) -> Result<Located> {
         let mut around = Bounds { start: 0, end: u64::MAX };
-        let mut newer = u64::MAX;
         // The newest segment, the older ones from the back, and what is missing before all of them.
         for back in 0..self.older.len() + 2 {
             let segment = match back {
                 0 => Some(self.place.segment),
                 _ => self.older.len().checked_sub(back).and_then(|at| self.older.get(at).copied()),
             };
-            // Missing segments in between.
-            for (number, missing) in &self.lost {
-                if *number < newer && segment.is_none_or(|segment| *number > segment) {
-                    if holds(missing.bounds, position) {
-                        return Ok(lost(missing, around));
-                    }
-                    if missing.bounds.start > position {
-                        around.end = around.end.min(missing.bounds.start);
-                    } else {
-                        around.start = around.start.max(missing.bounds.end);
-                    }
-                }
+            // What the segments behind a missing one do not tell it may have held, whatever else is older.
+            let between = |number: u64| segment.is_none_or(|segment| number > segment);
+            if let Some((_, missing)) = self.lost.iter().find(|(number, _)| between(*number)) {
+                return Ok(lost(missing, around));
             }
             let Some(segment) = segment else { break };
-            newer = segment;
             if let Some(here) = self.extent_of(segment)?.passes(position) {
                 around = Bounds { start: here.start.max(around.start), end: here.end.min(around.end) };
                 continue;
@@ -113,7 +103,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
 
     /// The segment that owns a position below the next one.
     fn owner(&mut self, position: u64) -> Result<u64> {
-        if position >= self.history.index.floor || self.older.is_empty() {
+        if position >= self.history.index.floor {
             return Ok(self.place.segment);
         }
         let (mut low, mut high) = (0, self.older.len());

@@ -157,7 +157,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
         let after = self.after(number)?.unwrap_or_else(unknown);
         let mut survey = Survey::<V>::new(&mut scanner, Some(before), true, Some(after))?;
         survey.run(&mut scanner)?;
-        let index = survey.history.map(|h| h.index).unwrap_or_default();
+        let index = survey.history.index;
         let size = scanner.size;
         Ok(Sealed::new(number, file, name, index, size))
     }
@@ -182,9 +182,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
                 let earlier = if header.is_none() { Some(self.before(segment, depth)?) } else { None };
                 let mut survey = Survey::<V>::new(&mut scanner, earlier, true, self.after(segment)?)?;
                 survey.run(&mut scanner)?;
-                if let Some(history) = survey.history {
-                    return Ok(history);
-                }
+                return Ok(survey.history);
             }
         }
         // Nothing is known: it began somewhere at or above the boundary.

@@ -68,7 +68,8 @@ impl<H: Host, V: View> RecordLog<H, V> {
         let mut offset = from;
         while offset < to {
             let copied = scanner.copy_frame(offset, &mut |at, part| {
-                if bytes.len() + part.len() > (1 << 20) && !bytes.is_empty() {
+                // A part alone is a block, or the table of all blocks of a frame.
+                if bytes.len() + part.len() > (1 << 20) {
                     file.write(start, &bytes).map_err(|e| failed("writing", name, e))?;
                     bytes.clear();
                 }
@@ -98,12 +99,11 @@ impl<H: Host, V: View> RecordLog<H, V> {
 
     /// Cuts zeros that a crash left behind the footer of the segment before.
     fn trim_before(&self) -> Result<()> {
-        let before = self.place.segment - 1;
-        let promise = self.start;
-        if self.older.last() != Some(&before) || promise.map(|p| p.0) != Some(before) {
+        let (before, end) = self.start.unwrap_or_default();
+        if self.older.last() != Some(&before) {
             return Ok(());
         }
-        let (name, end) = (self.segment_name(before), promise.map_or(0, |p| p.1));
+        let name = self.segment_name(before);
         let file = self.host.open(&name).map_err(|e| failed("opening", &name, e))?;
         let size = file_size(&file, &name)?;
         let place = Place { segment: before, ..self.place };

@@ -127,12 +127,8 @@ impl<H: Host, V: View> RecordLog<H, V> {
             let mut survey = Survey::<V>::new(&mut scanner, before.take(), !newest, None)?;
             survey.run(&mut scanner)?;
             let size = file_size(&file, &file_name)?;
-            if let Some(history) = survey.history {
-                before = Some(history.clone());
-                if newest || survey.offset > 0 {
-                    last = Some((file, file_name, size, history, survey.damage, survey.cut_short, number));
-                }
-            }
+            before = Some(survey.history.clone());
+            last = Some((file, file_name, size, survey.history, survey.damage, survey.cut_short, number));
         }
         let Some((file, name_of_file, size, mut history, mut damage, mut cut_short, number)) = last else {
             return Err(Error::Damaged(found));

@@ -46,7 +46,7 @@ struct Gap {
 /// A survey of one segment under way.
 #[derive(Debug)]
 pub(super) struct Survey<V> {
-    pub(super) history: Option<History<V>>,
+    pub(super) history: History<V>,
     pub(super) damage: Vec<Damage>,
     /// Where the next frame should start.
     pub(super) offset: u64,
@@ -72,40 +72,36 @@ impl<V: View> Survey<V> {
         sealed: bool,
         after: Option<After>,
     ) -> Result<Self> {
-        let (damage, gap) = (Vec::new(), None);
-        let mut survey = Survey {
-            history: None,
-            damage,
-            offset: 0,
-            cut_short: None,
-            torn: false,
-            sealed,
-            after,
-            gap,
-            blank: false,
-            blind: false,
-        };
-        match scanner.frame_at(0)? {
+        let (mut damage, mut gap, mut begun) = (Vec::new(), None, None);
+        let offset = match scanner.frame_at(0)? {
             Ok(frame) => {
-                survey.history = History::begin(&frame, scanner.place);
-                survey.offset = frame.end();
-                if survey.history.is_none() {
-                    survey.report(scanner, 0, None, "the header of a segment makes no sense");
+                begun = History::begin(&frame, scanner.place);
+                if begun.is_none() {
+                    let what = "the header of a segment makes no sense".into();
+                    damage.push(Damage {
+                        file: scanner.file_name(),
+                        offset: 0,
+                        lowest: None,
+                        next: None,
+                        what,
+                    });
                 }
+                frame.end()
             }
             Err(bad) => {
-                survey.offset = bad.behind();
-                survey.gap = Some(Gap { offset: 0, what: "the header of a segment is damaged" });
+                gap = Some(Gap { offset: 0, what: "the header of a segment is damaged" });
+                bad.behind()
             }
-        }
-        if survey.history.is_none() {
-            survey.blank = before.is_none();
+        };
+        let blank = begun.is_none() && before.is_none();
+        let history = begun.unwrap_or_else(|| {
             let mut history = before.unwrap_or_else(|| History::blank(scanner.place));
             history.index = Index::new(history.view.next(), history.tip.number.saturating_add(1));
             (history.tip.low, history.tip.place, history.tip.offset) = (NONE, scanner.place, 0);
-            survey.history = Some(history);
-        }
-        Ok(survey)
+            history
+        });
+        let (cut_short, torn, blind) = (None, false, false);
+        Ok(Survey { history, damage, offset, cut_short, torn, sealed, after, gap, blank, blind })
     }
 
     fn report<F: File>(
@@ -114,9 +110,11 @@ impl<V: View> Survey<V> {
         offset: u64,
         lost: Option<(u64, Option<u64>)>,
         what: &str,
-    ) {
+    ) -> Damage {
         let (lowest, next) = lost.map_or((None, None), |(lowest, next)| (Some(lowest), next));
-        self.damage.push(Damage { file: scanner.file_name(), offset, lowest, next, what: what.into() });
+        let damage = Damage { file: scanner.file_name(), offset, lowest, next, what: what.into() };
+        self.damage.push(damage.clone());
+        damage
     }
 
     /// Surveys the whole segment.
@@ -228,7 +226,8 @@ impl<V: View> Survey<V> {
 
     /// Closes a gap at the frame behind it, as far as that frame tells what was lost.
     fn bridge<F: File>(&mut self, scanner: &Scanner<'_, F>, frame: &FrameHeader, payload: Option<&[u8]>) {
-        let (Some(history), Some(gap)) = (self.history.as_mut(), self.gap.as_ref()) else { return };
+        let Some(gap) = self.gap.take() else { return };
+        let history = &self.history;
         let body = payload.filter(|_| frame.kind.has_index()).and_then(IndexBody::decode);
         let restored = body.and_then(|body| {
             let view = V::restore(&history.header.options, &body.checkpoint.view)?;
@@ -239,9 +238,8 @@ impl<V: View> Survey<V> {
         let lowest = if frame.low == NONE { history.view.next() } else { frame.low.min(history.view.next()) };
         let (offset, what) = (gap.offset, gap.what);
         let lost = (lowest < behind).then_some((lowest, Some(behind)));
-        self.gap = None;
         self.lose(scanner, lowest, behind, offset, lost, what);
-        let Some(history) = self.history.as_mut() else { return };
+        let history = &mut self.history;
         if let Some((view, retained)) = restored {
             (history.view, history.retained) = (view, retained);
         } else if history.view.next() != frame.before {
@@ -258,12 +256,10 @@ impl<V: View> Survey<V> {
         lost: Option<(u64, Option<u64>)>,
         what: &str,
     ) {
-        self.report(scanner, offset, lost, what);
-        if let (Some(history), Some(damage)) = (self.history.as_mut(), self.damage.last()) {
-            let end = behind.max(from);
-            history.index.lose(Bounds { start: from.min(end), end }, damage.clone());
-            history.view.skip_to(end);
-        }
+        let damage = self.report(scanner, offset, lost, what);
+        let end = behind.max(from);
+        self.history.index.lose(Bounds { start: from.min(end), end }, damage);
+        self.history.view.skip_to(end);
     }
 
     /// Takes a frame. Only the first one behind a gap need not continue the chain.
@@ -275,7 +271,7 @@ impl<V: View> Survey<V> {
         payload: Option<&[u8]>,
         bridged: bool,
     ) {
-        let Some(history) = self.history.as_mut() else { return };
+        let history = &mut self.history;
         let follows = bridged || history.follows(header);
         if core::mem::take(&mut self.blind) && follows {
             history.view.skip_to(header.before);
@@ -307,12 +303,7 @@ impl<V: View> Survey<V> {
     /// Settles what a gap at the end may have cost, and what is missing altogether.
     fn end<F: File>(&mut self, scanner: &mut Scanner<'_, F>) -> Result<Step> {
         let gap = self.gap.take();
-        let Some(history) = self.history.as_mut() else {
-            if let Some(gap) = gap {
-                self.report(scanner, gap.offset, Some((0, None)), gap.what);
-            }
-            return Ok(Step::Done);
-        };
+        let history = &mut self.history;
         let next = history.view.next();
         if self.blind {
             // The last frame changed the view, nobody knows how.
@@ -358,13 +349,11 @@ impl<V: View> Survey<V> {
         match header.kind {
             // What it held, and nothing behind it.
             Kind::Put => {
-                self.report(scanner, offset, Some((header.first, Some(header.end))), what);
-                if let (Some(history), Some(damage)) = (self.history.as_mut(), self.damage.last()) {
-                    let bounds = Bounds { start: header.first, end: header.end };
-                    history.index.lose_between(bounds, damage.clone());
-                    if header.end > history.view.next() {
-                        history.view.skip_to(header.end);
-                    }
+                let damage = self.report(scanner, offset, Some((header.first, Some(header.end))), what);
+                let bounds = Bounds { start: header.first, end: header.end };
+                self.history.index.lose_between(bounds, damage);
+                if header.end > self.history.view.next() {
+                    self.history.view.skip_to(header.end);
                 }
             }
             kind if kind.has_items() => {
@@ -373,10 +362,8 @@ impl<V: View> Survey<V> {
             }
             kind => {
                 self.report(scanner, offset, None, what);
-                if kind == Kind::Meta
-                    && let Some(history) = self.history.as_mut()
-                {
-                    history.view.skip_to(history.view.next());
+                if kind == Kind::Meta {
+                    self.history.view.skip_to(self.history.view.next());
                 }
             }
         }
@@ -396,7 +383,6 @@ pub(super) fn highest_promise<F: File>(scanner: &mut Scanner<'_, F>, bad: &Bad) 
 
 /// Whether a frame behind a bad one says that it was durable.
 pub(super) fn promised<F: File>(scanner: &mut Scanner<'_, F>, bad: &Bad) -> Result<bool> {
-    let segment = scanner.place.segment;
-    let beyond = |p: Promise| p.segment > segment || p.segment == segment && p.offset > bad.offset;
-    Ok(highest_promise(scanner, bad)?.is_some_and(beyond))
+    let here = (scanner.place.segment, bad.offset);
+    Ok(highest_promise(scanner, bad)?.is_some_and(|promise| (promise.segment, promise.offset) > here))
 }

@@ -28,8 +28,9 @@ impl<H: Host, V: View> RecordLog<H, V> {
         if number >= self.history.index.first_number {
             let run = self.history.index.runs.iter().rfind(|r| r.number <= number);
             let start = run.map_or(0, |r| r.offset);
-            let scanner = Scanner::new(self.file()?, &self.file_name, self.place, self.history.tip.offset);
-            return find(scanner, start, number);
+            // Of a damaged log the last frame may not be there as far as its header says.
+            let end = self.history.tip.offset.min(file_size(self.file()?, &self.file_name)?);
+            return find(Scanner::new(self.file()?, &self.file_name, self.place, end), start, number);
         }
         // The last segment whose first frame is not above the number.
         let (mut low, mut high) = (0, self.older.len());

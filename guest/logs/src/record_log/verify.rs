@@ -79,10 +79,8 @@ impl<H: Host, V: View> Verify<H, V> {
             worked = true;
             self.step(goal)?;
         }
-        if !worked && self.damage.is_empty() {
-            return Ok(None);
-        }
-        Ok(Some(core::mem::take(&mut self.damage)))
+        // The first call has a segment to look at, so that nothing found before is left.
+        Ok(worked.then(|| core::mem::take(&mut self.damage)))
     }
 
     fn begin(&mut self, number: u64, again: bool) -> Result<()> {
@@ -139,7 +137,7 @@ impl<H: Host, V: View> Verify<H, V> {
         let whole = survey.damage.is_empty();
         let size = self.log.next();
         self.damage.extend(survey.damage.into_iter().map(|damage| damage.within(size)));
-        let Some(history) = survey.history else { return };
+        let history = survey.history;
         let mut report = |offset, what: &str| {
             self.damage.push(Damage { offset, what: what.into(), ..read::missing(&name) });
         };

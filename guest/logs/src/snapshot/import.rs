@@ -206,7 +206,7 @@ impl<H: Host> Import<H> {
                 self.senseless = true;
                 return Ok(());
             };
-            if need > bytes.len() || bytes.len() < ENTRY_HEAD {
+            if need > bytes.len() {
                 self.part = copy(bytes)?;
                 return Ok(());
             }

@@ -68,8 +68,8 @@ impl Pieces {
         Ok(())
     }
 
-    /// Writes what is left; one piece at least, for the cursor.
+    /// Writes what is left, without entries only if there are none at all: the cursor needs a piece.
     pub(super) fn finish<H: Host>(&mut self, log: &mut RecordLog<H, State>) -> Result<()> {
-        if self.ends.is_empty() && !self.counts.is_empty() { Ok(()) } else { self.write(log) }
+        self.write(log)
     }
 }

@@ -181,9 +181,8 @@ impl Rebuild {
 
     /// Items are lost, either of one frame or of who knows how many.
     fn damaged(&mut self, damage: Damage, one: bool) {
-        let piece = self.frame.as_ref().filter(|_| one).map(|frame| frame.piece);
-        let within = piece.is_some();
-        if self.batches || piece == Some(false) {
+        let within = one && self.frame.is_some();
+        if self.batches {
             self.lose_all(&damage, !within);
         } else {
             self.loss(&damage);

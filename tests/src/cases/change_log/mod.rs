@@ -10,6 +10,7 @@ mod open;
 mod race;
 mod record;
 mod recover;
+mod seldom;
 
 use super::Case;
 
@@ -25,6 +26,7 @@ pub(super) fn tables() -> Vec<Case> {
         compact::CASES,
         faults::CASES,
         admin::CASES,
+        seldom::CASES,
     ];
     tables.concat()
 }

@@ -14,6 +14,8 @@ pub(super) const CASES: &[Case] = &[
     case!(damage_in_an_older_file_leaves_the_log_writable, "W1"),
     case!(a_damaged_event_can_be_deleted, "E16"),
     case!(a_missing_file_of_events_is_damage, "G13.4"),
+    case!(a_flipped_header_of_a_late_batch_at_the_end_costs_that_batch, "F3.3", "D11.4"),
+    case!(two_missing_files_cost_what_they_may_have_held, "G13.4", "D11.4"),
 ];
 
 /// All ids that a log serves, and all damage that it tells on the way.
@@ -156,5 +158,58 @@ fn a_missing_file_of_events_is_damage(subject: &dyn Subject) -> Outcome {
     // What was in it may have been late, so nothing below its end is certain; what came later is.
     ensure!(found.contains(&39) && found.len() < 40, "{found:?}");
     ensure!(damages.iter().any(|damage| damage.file == files[1]), "{damages:?}");
+    Ok(())
+}
+
+fn a_flipped_header_of_a_late_batch_at_the_end_costs_that_batch(subject: &dyn Subject) -> Outcome {
+    let log = create(subject)?;
+    append(&*log, [0, 10, 20, 30])?;
+    log.sync().fine()?;
+    // One of these is late, one is there, and the others come behind the end.
+    batch(&*log, 29, 33).fine()?;
+    drop(log);
+    let (file, _) = find(subject.disk(), &event(32))?;
+    let frame =
+        subject.frames(&file).fine()?.pop().filter(|frame| frame.first == 29).ok_or("no last frame")?;
+    subject.disk().flip_bit(&file, (frame.offset + 16) * 8);
+    let damage = damage(subject.events().open(LOG, &options(Mode::Open)))?;
+    same((damage.offset, damage.lowest), (frame.offset, Some(29)))?;
+    let log = reopen_read_only(subject)?;
+    same(log.next_event_id().fine()?, 33)?;
+    let (found, damages) = all(&*log.iterate(0, None).fine()?)?;
+    same(found, vec![0, 10, 20])?;
+    same(damages.iter().map(|d| (d.lowest, d.next)).collect(), vec![(Some(29), Some(33))])?;
+    for id in [29, 31, 32] {
+        refused!(log.get(id), Error::Damaged(_));
+    }
+    same(log.get(28).fine()?, None)
+}
+
+fn two_missing_files_cost_what_they_may_have_held(subject: &dyn Subject) -> Outcome {
+    let log = create(subject)?;
+    append_long(&*log, (0..120).step_by(2), 5000)?;
+    log.close().fine()?;
+    drop(log);
+    let firsts: Vec<(String, u64, u64)> =
+        subject.segments(LOG).fine()?.into_iter().map(|s| (s.file, s.first, s.next)).collect();
+    ensure!(firsts.len() > 4, "{firsts:?}");
+    for missing in [[1, 3], [1, 2], [0, 2]] {
+        let side = fork(subject);
+        missing.iter().for_each(|at| side.disk().remove_file(&firsts[*at].0));
+        let log = reopen_read_only(&*side)?;
+        let (found, damages) = all(&*log.iterate(0, None).fine()?)?;
+        // What a missing file held may have been late: nothing below the start of the last file behind one is certain.
+        let certain = firsts[missing[1] + 1].1;
+        ensure!(found.iter().all(|id| id % 2 == 0), "{found:?}");
+        ensure!((certain..120).step_by(2).all(|id| found.contains(&id)), "{certain}: {found:?}");
+        ensure!(!damages.is_empty());
+        for id in (0..120).filter(|id| !found.contains(id)) {
+            match log.get(id) {
+                Err(Error::Damaged(_)) => ensure!(id < certain, "{id}"),
+                Ok(None) => ensure!(id % 2 == 1, "{id} is not there"),
+                other => return Err(format!("{id}: {other:?}")),
+            }
+        }
+    }
     Ok(())
 }

@@ -12,6 +12,7 @@ pub(super) const CASES: &[Case] = &[
     case!(deleting_again_counts_only_what_was_still_there, "E16"),
     case!(a_deleted_id_is_refused_also_after_reopening, "E10"),
     case!(ids_from_the_next_one_on_are_not_deleted, "E16", "E10"),
+    case!(deleting_gaps_of_a_log_that_is_empty_again_changes_nothing_else, "E13", "E16", "E10"),
     case!(next_event_id_stays_when_everything_is_deleted, "E12", "E13", "G17.1"),
     case!(oldest_and_newest_are_right_after_deletes_at_either_end, "E13"),
     case!(a_deletion_is_durable_on_return_and_so_is_what_was_before, "E17"),
@@ -93,6 +94,21 @@ fn ids_from_the_next_one_on_are_not_deleted(subject: &dyn Subject) -> Outcome {
     same(log.next_event_id().fine()?, 5)?;
     append(&*log, 5..8)?;
     holds_for_good(subject, log, [0, 1, 5, 6, 7])
+}
+
+fn deleting_gaps_of_a_log_that_is_empty_again_changes_nothing_else(subject: &dyn Subject) -> Outcome {
+    let log = create(subject)?;
+    append(&*log, [5, 9])?;
+    same(log.delete_range(9, 9).fine()?, 1)?;
+    same(log.delete_range(5, 5).fine()?, 1)?;
+    same((log.oldest_event_id().fine()?, log.newest_event_id().fine()?), (None, None))?;
+    // Nothing is there to be deleted; but an id of the range is refused from now on.
+    same(log.delete_range(0, 3).fine()?, 0)?;
+    refused!(log.append_with_id(2, &event(2)), Error::Deleted(_));
+    same(log.next_event_id().fine()?, 10)?;
+    append(&*log, [7])?;
+    same((log.oldest_event_id().fine()?, log.newest_event_id().fine()?), (Some(7), Some(7)))?;
+    holds_for_good(subject, log, [7])
 }
 
 fn next_event_id_stays_when_everything_is_deleted(subject: &dyn Subject) -> Outcome {

@@ -18,6 +18,7 @@ pub(super) const CASES: &[Case] = &[
     case!(a_file_that_is_being_written_is_no_archive, "E20", "X2"),
     case!(a_damaged_archive_says_so_and_serves_the_rest, "E20", "F3.4"),
     case!(a_cut_archive_is_refused, "E20", "X2"),
+    case!(an_archive_with_a_damaged_header_is_known_by_its_name, "E20", "F3.3"),
     case!(an_archive_of_another_kind_is_refused, "E20", "X1"),
     case!(archiving_takes_no_file_from_the_log, "E21"),
     case!(a_rotation_interrupted_at_any_call_loses_nothing, "E18", "G13.1"),
@@ -192,6 +193,27 @@ fn a_cut_archive_is_refused(subject: &dyn Subject) -> Outcome {
         disk.put_file("cut", len as u64);
         disk.overwrite("cut", 0, &bytes[..len]);
         refused!(subject.on(disk).events().open_archive("cut"), Error::Damaged(_));
+    }
+    Ok(())
+}
+
+fn an_archive_with_a_damaged_header_is_known_by_its_name(subject: &dyn Subject) -> Outcome {
+    let log = create(subject)?;
+    append_long(&*log, 0..10, 5000)?;
+    let file = log.rotate().fine()?;
+    let header = subject.frames(&file).fine()?.remove(0);
+    for at in [16, u64::from(header.bytes) - 40] {
+        let copy = alone(subject, &file, &file);
+        copy.disk().flip_bit(&file, at * 8);
+        let reader = copy.events().open_archive(&file).fine()?;
+        same(drain(&*reader)?.into_keys().collect::<Vec<u64>>(), (0..10).collect())?;
+        // Under another name nobody knows what it is, unless its header still says so.
+        let other = alone(&*copy, &file, "copy");
+        match other.events().open_archive("copy") {
+            Ok(reader) => same(drain(&*reader)?.into_keys().collect::<Vec<u64>>(), (0..10).collect())?,
+            Err(Error::Damaged(_)) => {}
+            Err(other) => return Err(format!("{other:?}")),
+        }
     }
     Ok(())
 }

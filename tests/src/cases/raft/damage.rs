@@ -21,6 +21,8 @@ pub(super) const CASES: &[Case] = &[
     case!(any_flipped_bit_costs_an_error_at_most, "F2.8"),
     case!(damage_of_a_log_that_was_not_closed_is_refused, "D8.3", "D11.2"),
     case!(purging_past_the_damage_heals_the_log, "G13.6"),
+    case!(a_seal_with_two_flipped_bits_hides_no_hard_state, "R25", "D11.2"),
+    case!(behind_a_missing_end_no_range_is_empty, "G13.7", "D11.2"),
 ];
 
 /// Entries in ten batches of ten, then a hard state and a boundary; not closed, all of it durable.
@@ -384,4 +386,39 @@ fn purging_past_the_damage_heals_the_log(subject: &dyn Subject) -> Outcome {
     drop(log);
     same(subject.verify(LOG).fine()?, vec![])?;
     holds(&*reopen(subject)?, &Model::saying(&longs(1, 31, 40), Some(id(1, 30)), None))
+}
+
+fn behind_a_missing_end_no_range_is_empty(subject: &dyn Subject) -> Outcome {
+    let log = create(subject)?;
+    one_by_one(&*log, &longs(1, 1, 31))?;
+    log.close().fine()?;
+    drop(log);
+    let newest = subject.disk().file_names().pop().ok_or("no file")?;
+    subject.disk().remove_file(&newest);
+    let log = reopen_read_only(subject)?;
+    let last = log.last_index().fine()?;
+    ensure!((10..30).contains(&last), "{last}");
+    // Whether there were more entries nobody knows.
+    refused!(log.get_entries(last + 1, u64::MAX, ALL), Error::Damaged(_));
+    refused!(log.entry(last + 5), Error::Damaged(_));
+    same(log.get_entries(last + 2, last + 1, ALL).fine()?.indexes, vec![])
+}
+
+fn a_seal_with_two_flipped_bits_hides_no_hard_state(subject: &dyn Subject) -> Outcome {
+    // Neither what ends the file nor the header of the seal verifies; but it is known that it was a seal.
+    let log = create(subject)?;
+    log.persist(&entries(1, 1, 20)).fine()?;
+    log.save_hard_state(&hard(1, 1)).fine()?;
+    log.purge(id(1, 5)).fine()?;
+    log.close().fine()?;
+    drop(log);
+    let file = subject.disk().file_names().pop().ok_or("no file")?;
+    let seal = subject.frames(&file).fine()?.pop().filter(|frame| frame.kind == "seal").ok_or("no seal")?;
+    subject.disk().flip_bit(&file, (seal.offset + 20) * 8);
+    subject.disk().flip_bit(&file, (subject.disk().file_size(&file) - 20) * 8);
+    refused!(subject.open_raft(LOG, &options(Mode::Open)), Error::Damaged(_));
+    let log = reopen_read_only(subject)?;
+    same(log.load_hard_state().fine()?, Some(hard(1, 1)))?;
+    same(log.purge_boundary().fine()?, Some(id(1, 5)))?;
+    same(log.get_entries(6, 19, ALL).fine()?.indexes, (6..20).collect())
 }

@@ -390,6 +390,16 @@ fn leftovers_of_a_compaction_are_no_damage(subject: &dyn Subject) -> Outcome {
     subject.disk().copy_file(&before, &before.file_names()[0], &next);
     same(generations(subject).len(), 3)?;
     same(subject.verify(LOG).fine()?, vec![])?;
+    // One that bears the name and is of another log, or none, is not this one's to remove.
+    let parts: Vec<&str> = next.split('.').collect();
+    let foreign = format!("{LOG}.{}.00000000.{}", "0".repeat(32), parts[3]);
+    let kept = fork(subject);
+    kept.disk().put_file(&foreign, 512);
+    let snapshot = reopen(&*kept)?;
+    snapshot.compact().fine()?;
+    holds(&*snapshot, &model)?;
+    ensure!(kept.disk().file_names().contains(&foreign));
+    same(kept.verify(LOG).fine()?.into_iter().map(|damage| damage.file).collect(), vec![foreign])?;
     same(subject.info(LOG).fine()?.damage, vec![])?;
     holds(&*reopen_read_only(subject)?, &model)?;
     same(generations(subject).len(), 3)?;

@@ -10,6 +10,8 @@ pub(super) const CASES: &[Case] = &[
     case!(damage_refuses_a_writing_open_and_changes_nothing, "X2", "D11.2"),
     case!(a_damaged_length_hides_no_later_records, "W8"),
     case!(behind_damage_only_certain_keys_are_served, "D11.4"),
+    case!(behind_a_lost_batch_later_keys_are_served, "D11.4"),
+    case!(a_fold_that_is_cut_off_is_told_once, "D11.4", "A3"),
     case!(a_damaged_piece_of_a_fold_costs_the_keys_between, "F3.2"),
     case!(rot_in_a_fresh_fold_is_no_torn_tail, "D8.4", "S17"),
     case!(a_damaged_last_batch_leaves_nothing_certain, "D11.4"),
@@ -162,6 +164,45 @@ fn behind_damage_only_certain_keys_are_served(subject: &dyn Subject) -> Outcome 
         refused!(range.next(ALL), Error::Damaged(_));
         ensure!(range.next(ALL).fine()?.is_some_and(|entries| entries.iter().count() >= 15));
         same(range.next(ALL).fine()?, None)?;
+    }
+    Ok(())
+}
+
+fn behind_a_lost_batch_later_keys_are_served(subject: &dyn Subject) -> Outcome {
+    let model = batches(subject)?;
+    let (file, offset) = find(subject.disk(), &value(10, 2, 40))?;
+    let frames = subject.frames(&file).fine()?;
+    let frame = frames.iter().rfind(|frame| frame.offset < offset).ok_or("no frame")?;
+    subject.disk().flip_bit(&file, (frame.offset + 16) * 8);
+    for values_on_disk in [false, true] {
+        let snapshot = open_with(subject, &Options { values_on_disk, ..options(Mode::ReadOnly) })?;
+        let served = nothing_wrong(&*snapshot, &model)?;
+        // Put or deleted behind it; and no key from before it, which it may have changed.
+        let certain: Vec<Vec<u8>> = [4].into_iter().chain(10..15).chain(20..30).map(|n| key_of(&n)).collect();
+        same(served, certain)?;
+        same(snapshot.cursor().fine()?, b"at the end".to_vec())?;
+    }
+    Ok(())
+}
+
+fn a_fold_that_is_cut_off_is_told_once(subject: &dyn Subject) -> Outcome {
+    // Not closed, and the only frame of the fold is lost: nothing behind it tells what it was.
+    let snapshot = create(subject)?;
+    put_many(&*snapshot, &mut Fold::default(), (0, 10), 1, 600)?;
+    snapshot.compact().fine()?;
+    let after = crash(subject, crate::sim::Crash::LOSE_ALL);
+    let [file] = &after.disk().file_names()[..] else { return Err("several files".into()) };
+    let frames = after.frames(file).fine()?;
+    let fold = frames.get(1).ok_or("no frame of a fold")?;
+    for at in [16, 40] {
+        after.disk().flip_bit(file, (fold.offset + at) * 8);
+    }
+    let found = after.verify(LOG).fine()?;
+    same(found.iter().map(|damage| (&damage.file, damage.offset)).collect(), vec![(file, fold.offset)])?;
+    refused!(after.snapshots().open(LOG, &options(Mode::Open)), Error::Damaged(_));
+    let snapshot = reopen_read_only(&*after)?;
+    for refused in [snapshot.get(key(3).as_bytes()).err(), snapshot.cursor().err(), snapshot.export().err()] {
+        ensure!(matches!(refused, Some(Error::Damaged(_))), "{refused:?}");
     }
     Ok(())
 }

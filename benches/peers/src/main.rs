@@ -57,11 +57,14 @@ struct How {
     /// Only these rows or curves; may be given several times [see --list]
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
+    /// Only contenders whose name contains this; may be given several times
+    #[arg(long, value_name = "TEXT")]
+    who: Vec<String>,
     /// List the rows and who takes part, or the curves
     #[arg(long)]
     list: bool,
     /// Write the results beside this program's sources: RESULTS.md and results.svg, or CURVES.md and curves.svg
-    #[arg(long, conflicts_with_all = ["quick", "only"])]
+    #[arg(long, conflicts_with_all = ["quick", "only", "who"])]
     write: bool,
 }
 
@@ -141,7 +144,7 @@ fn measure_rows(how: &How) -> Result<ExitCode> {
     bar.set_length(chosen.iter().map(|row| row.who.len() * rounds).sum::<usize>() as u64);
     let mut measured = Vec::new();
     for row in chosen {
-        measured.push(rounds::run(&bench, row, rounds, &bar));
+        measured.push(rounds::run(&bench, row, &how.who, rounds, &bar));
     }
     bar.finish_and_clear();
 

@@ -3,7 +3,7 @@
 use crate::contenders::{Kind, Who};
 use annals::{
     Runtime,
-    storage::{Directory, Storage},
+    storage::{Directory, Memory, Storage},
 };
 use anyhow::{Context as _, Result};
 use std::{
@@ -19,6 +19,7 @@ pub(crate) struct Place {
     pub(crate) runtime: Runtime,
     /// Where Annals works.
     pub(crate) storage: Arc<dyn Storage>,
+    memory: Arc<dyn Storage>,
 }
 
 impl Place {
@@ -27,7 +28,17 @@ impl Place {
         let root = base.join(format!("annals-peers-{}", std::process::id()));
         fs::create_dir_all(&root).with_context(|| format!("cannot work in {}", base.display()))?;
         let storage = Directory::open(root.join("annals"))?;
-        Ok(Place { root, runtime: Runtime::new()?, storage: Arc::new(storage) })
+        Ok(Place {
+            root,
+            runtime: Runtime::new()?,
+            storage: Arc::new(storage),
+            memory: Arc::new(Memory::new()),
+        })
+    }
+
+    /// The provider that logs of this kind are in.
+    pub(crate) fn storage(&self, kind: Kind) -> Arc<dyn Storage> {
+        if kind == Kind::InMemory { self.memory.clone() } else { self.storage.clone() }
     }
 
     /// The directory of a peer's log.
@@ -61,10 +72,10 @@ impl Place {
 
     /// Removes a log that was closed, whoever wrote it.
     pub(crate) fn remove(&self, kind: Kind, who: Who, name: &str) -> Result<()> {
-        let (runtime, storage) = (&self.runtime, self.storage.clone());
+        let (runtime, storage) = (&self.runtime, self.storage(kind));
         match (who, kind) {
             (Who::Raw, _) => storage.remove(&format!("raw-{name}"))?,
-            (Who::Native | Who::Component, Kind::Journal | Kind::OneFile) => {
+            (Who::Native | Who::Component, Kind::Journal | Kind::OneFile | Kind::InMemory) => {
                 runtime.destroy_journal(storage, name)?
             }
             (Who::Native | Who::Component, Kind::Raft) => runtime.destroy_raft_log(storage, name)?,

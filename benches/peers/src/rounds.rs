@@ -50,13 +50,22 @@ impl Measured {
     }
 }
 
-/// Runs all rounds of a row. A contender that fails once is left out from there on, and the table says why.
-pub(crate) fn run(bench: &Bench, row: &'static Row, rounds: usize, bar: &ProgressBar) -> Measured {
-    let mut values: Vec<Result<Vec<f64>, String>> = row.who.iter().map(|_| Ok(Vec::new())).collect();
+/// Runs all rounds of a row, with the contenders in whose names one of these texts is, if there are any. A contender that
+/// fails once is left out from there on, and the table says why.
+pub(crate) fn run(
+    bench: &Bench,
+    row: &'static Row,
+    only: &[String],
+    rounds: usize,
+    bar: &ProgressBar,
+) -> Measured {
+    let chosen = |who: &Who| only.is_empty() || only.iter().any(|text| who.name().contains(text.as_str()));
+    let all: Vec<Who> = row.who.iter().copied().filter(chosen).collect();
+    let mut values: Vec<Result<Vec<f64>, String>> = all.iter().map(|_| Ok(Vec::new())).collect();
     for round in 0..rounds {
-        for turn in 0..row.who.len() {
-            let index = (turn + round) % row.who.len();
-            let who = row.who[index];
+        for turn in 0..all.len() {
+            let index = (turn + round) % all.len();
+            let who = all[index];
             if let Ok(some) = &mut values[index] {
                 bar.set_message(format!("{}: {}", row.id, who.name()));
                 match (row.run)(bench, Turn { who, round }) {
@@ -68,10 +77,10 @@ pub(crate) fn run(bench: &Bench, row: &'static Row, rounds: usize, bar: &Progres
         }
     }
     let none = || "no rounds".to_owned();
-    let figures = row.who.iter().zip(values);
+    let figures = all.into_iter().zip(values);
     let figures = figures
         .map(|(who, values)| Figure {
-            who: *who,
+            who,
             outcome: values.and_then(|values| Spread::of(values).ok_or_else(none)),
         })
         .collect();

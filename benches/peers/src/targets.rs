@@ -47,6 +47,10 @@ pub(crate) const TARGETS: &[Target] = &[
     target("append-batch", Claim::Faster(3.0, RaftEngine)),
     target("append-gathered", Claim::AtMost(25.0)),
     target("append-direct", Claim::AtMost(300.0)),
+    // The same without a disk, which shows what the boundary costs.
+    target("append-batch-memory", Claim::Within(1.3, Native)),
+    target("append-gathered-memory", Claim::AtMost(25.0)),
+    target("append-direct-memory", Claim::AtMost(300.0)),
     target("append-synced", Claim::Within(1.1, Raw)),
     target("append-synced", Claim::Faster(2.0, Commonware)),
     target("append-synced", Claim::Faster(2.0, OkayWal)),

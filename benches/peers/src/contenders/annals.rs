@@ -9,6 +9,7 @@ mod snapshots;
 
 use crate::{
     bench::Bench,
+    contenders::Kind,
     kinds::{keyed::Keyed, numbered::Numbered},
     shared,
 };
@@ -41,20 +42,18 @@ fn host(bench: &Bench) -> Host {
 }
 
 /// A journal. Sections are not synced by themselves: a row that wants a sync asks for it.
-pub(super) fn journal(
-    bench: &Bench,
-    native: bool,
-    name: &str,
-    segment_bytes: Option<u64>,
-) -> Result<Box<dyn Numbered>> {
+pub(super) fn journal(bench: &Bench, native: bool, kind: Kind, name: &str) -> Result<Box<dyn Numbered>> {
+    let segment_bytes = (kind == Kind::OneFile).then_some(1 << 30);
+    let storage = bench.place.storage(kind);
     if native {
         use annals_logs::journal::{Journal, Options};
         let options = Options { sync_sections: Some(false), segment_bytes, ..Options::default() };
-        return Ok(Box::new(Native(Journal::open(host(bench), name, &options).map_err(failed)?)));
+        let host = shared::native::Native(storage);
+        return Ok(Box::new(Native(Journal::open(host, name, &options).map_err(failed)?)));
     }
     let mut options = annals::journal::Options::new().sync_sections(false);
     options.segment_bytes = segment_bytes;
-    Ok(Box::new(Component(bench.place.runtime.journal(bench.place.storage.clone(), name, &options)?)))
+    Ok(Box::new(Component(bench.place.runtime.journal(storage, name, &options)?)))
 }
 
 /// A journal of the library in any provider, with nothing but defaults.

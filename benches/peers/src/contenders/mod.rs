@@ -90,6 +90,8 @@ pub(crate) enum Kind {
     Journal,
     /// A journal that has everything in its newest file.
     OneFile,
+    /// A journal in memory.
+    InMemory,
     Raft,
     Events,
     Snapshot,
@@ -107,8 +109,9 @@ pub(crate) fn numbered(bench: &Bench, kind: Kind, who: Who, name: &str) -> Resul
     let native = who == Who::Native;
     let start = Instant::now();
     let log: Box<dyn Numbered> = match (who, kind) {
-        (Who::Native | Who::Component, Kind::Journal) => annals::journal(bench, native, name, None)?,
-        (Who::Native | Who::Component, Kind::OneFile) => annals::journal(bench, native, name, Some(1 << 30))?,
+        (Who::Native | Who::Component, Kind::Journal | Kind::OneFile | Kind::InMemory) => {
+            annals::journal(bench, native, kind, name)?
+        }
         (Who::Native | Who::Component, Kind::Raft) => annals::raft(bench, native, name)?,
         (Who::Native | Who::Component, Kind::Events) => annals::events(bench, native, name)?,
         (_, Kind::Snapshot) => bail!("its items have no numbers"),

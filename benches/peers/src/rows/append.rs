@@ -16,21 +16,42 @@ pub(super) const ROWS: &[Row] = &[
         title: "append 1 M items in batches of 1000, no sync",
         unit: Unit::Time("item"),
         who: &[Raw, Native, Component, Commonware, RaftEngine, CommitLog, Fjall, Redb, Sqlite],
-        run: batches,
+        run: |bench, turn| batches(bench, Kind::Journal, turn),
     },
     Row {
         id: "append-gathered",
         title: "append 1 M items one by one (host: through an appender)",
         unit: Unit::Time("item"),
         who: &[Native, Component, Commonware],
-        run: gathered,
+        run: |bench, turn| gathered(bench, Kind::Journal, turn),
     },
     Row {
         id: "append-direct",
         title: "append items one by one, a call each",
         unit: Unit::Time("item"),
         who: &[Native, Component],
-        run: direct,
+        run: |bench, turn| direct(bench, Kind::Journal, turn),
+    },
+    Row {
+        id: "append-batch-memory",
+        title: "append 1 M items in batches of 1000, in memory",
+        unit: Unit::Time("item"),
+        who: &[Native, Component],
+        run: |bench, turn| batches(bench, Kind::InMemory, turn),
+    },
+    Row {
+        id: "append-gathered-memory",
+        title: "append 1 M items one by one, in memory (host: through an appender)",
+        unit: Unit::Time("item"),
+        who: &[Native, Component],
+        run: |bench, turn| gathered(bench, Kind::InMemory, turn),
+    },
+    Row {
+        id: "append-direct-memory",
+        title: "append items one by one, a call each, in memory",
+        unit: Unit::Time("item"),
+        who: &[Native, Component],
+        run: |bench, turn| direct(bench, Kind::InMemory, turn),
     },
     Row {
         id: "append-synced",
@@ -55,19 +76,19 @@ pub(super) fn appended(bench: &Bench, kind: Kind, turn: Turn, count: u64, how: H
     Ok(each(took, per))
 }
 
-fn batches(bench: &Bench, turn: Turn) -> Result<f64> {
+fn batches(bench: &Bench, kind: Kind, turn: Turn) -> Result<f64> {
     let items = bench.sizes.items;
-    appended(bench, Kind::Journal, turn, items, How::Batches(BATCH), items)
+    appended(bench, kind, turn, items, How::Batches(BATCH), items)
 }
 
-fn gathered(bench: &Bench, turn: Turn) -> Result<f64> {
+fn gathered(bench: &Bench, kind: Kind, turn: Turn) -> Result<f64> {
     let items = bench.sizes.items;
-    appended(bench, Kind::Journal, turn, items, How::Gathered, items)
+    appended(bench, kind, turn, items, How::Gathered, items)
 }
 
-fn direct(bench: &Bench, turn: Turn) -> Result<f64> {
+fn direct(bench: &Bench, kind: Kind, turn: Turn) -> Result<f64> {
     let items = bench.sizes.items / 5;
-    appended(bench, Kind::Journal, turn, items, How::Direct, items)
+    appended(bench, kind, turn, items, How::Direct, items)
 }
 
 fn synced(bench: &Bench, turn: Turn) -> Result<f64> {

@@ -82,12 +82,4 @@ impl Unit {
             Unit::Ratio => format!("{value:.2}"),
         }
     }
-
-    /// What a number is for.
-    pub(crate) fn per(self) -> &'static str {
-        match self {
-            Unit::Time(per) | Unit::Count(per) => per,
-            Unit::Rate | Unit::Bytes | Unit::Ratio => "",
-        }
-    }
 }

@@ -15,7 +15,7 @@ use std::{hint::black_box, sync::Arc};
 
 /// A provider of the host as the library wants it.
 #[derive(Clone)]
-pub(crate) struct Native(Arc<dyn host::Storage>);
+pub(crate) struct Native(pub(crate) Arc<dyn host::Storage>);
 pub(crate) struct NativeFile(Box<dyn host::File>);
 pub(crate) struct NativeSync(Arc<dyn host::PendingSync>);
 

@@ -7,7 +7,9 @@ use crate::format::names;
 use crate::format::root::{Kind, Root, State as Life};
 use crate::record_log::{self, RecordLog};
 use crate::storage::Host;
-use alloc::{collections::BTreeSet, format, vec::Vec};
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::{format, vec::Vec};
+use core::{cmp::Reverse, iter};
 
 /// How often it is looked at again because instances came and went meanwhile.
 pub(super) const ATTEMPTS: u32 = 16;
@@ -76,7 +78,9 @@ fn read_at<H: Host>(host: &H, name: &str, root: &Root) -> Result<View<H>> {
 fn read_once<H: Host>(host: &H, name: &str, root: &Root) -> Result<View<H>> {
     let (mut parts, mut superseded) = (Vec::new(), BTreeSet::new());
     let mut found: Vec<(u64, Damage)> = Vec::new();
-    for seen in cell::all(host, name, root.id)? {
+    let mut all = cell::all(host, name, root.id)?;
+    claimed_first(&mut all);
+    for seen in all {
         let part = Root { generation: seen.epoch, ..root.clone() };
         let epoch = seen.epoch;
         if seen.is_kept() {
@@ -103,6 +107,20 @@ fn read_once<H: Host>(host: &H, name: &str, root: &Root) -> Result<View<H>> {
     found.retain(|(epoch, _)| !superseded.contains(epoch));
     let damage = found.into_iter().map(|(_, damage)| damage).collect();
     Ok(View { parts, superseded, damage })
+}
+
+/// Puts each instance before the one that claimed it: where its files are gone already, the other one, read later, says that
+/// it took them over.
+fn claimed_first(all: &mut [cell::Seen]) {
+    let claimers: BTreeMap<u64, u64> =
+        all.iter().filter_map(|seen| Some((seen.epoch, seen.claimer()?.epoch))).collect();
+    // Some may have claimed each other.
+    let claims = |seen: &cell::Seen| {
+        iter::successors(Some(seen.epoch), |epoch| claimers.get(epoch).copied())
+            .take(1 + claimers.len())
+            .count()
+    };
+    all.sort_by_cached_key(|seen| Reverse(claims(seen)));
 }
 
 /// Whether there are files without a root, rather than a log that is being made or destroyed.

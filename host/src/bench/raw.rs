@@ -1,4 +1,4 @@
-//! A plain file, prepared as a log prepares its own: zeros are written and synced ahead, in the same steps.
+//! A plain file, prepared as a log prepares its own: space is claimed by the same storage, in the same steps.
 //!
 //! It writes as many bytes as a log does, ends and headers included, but computes nothing: what is left is the disk.
 
@@ -12,7 +12,7 @@ use std::{hint::black_box, sync::Arc};
 /// What a log writes beside the items of a batch, about.
 const HEADER: usize = 160;
 const END: usize = 4;
-/// How far zeros are written ahead.
+/// How far space is claimed ahead.
 const STEPS: (u64, u64) = (64 << 10, 4 << 20);
 /// Bytes that are gathered when appending one by one, and read at once.
 const GATHER: usize = 128 << 10;

@@ -26,7 +26,7 @@ impl<F: File> Source<'_, F> {
     }
 
     /// The block at this address, if it passes its check.
-    fn block(&mut self, at: u64, len: usize, check: &[u8]) -> Result<Option<&[u8]>> {
+    fn block(&mut self, at: u64, len: usize, check: &[u8], likely: bool) -> Result<Option<&[u8]>> {
         let (file, name, segment) = (self.file, self.name, self.place.segment);
         let passes = |bytes: &[u8]| bytes.len() == len && block_check(bytes) == check;
         let Some(blocks) = self.blocks.as_deref_mut() else {
@@ -34,14 +34,18 @@ impl<F: File> Source<'_, F> {
             return Ok(Some(bytes).filter(|bytes| passes(bytes)));
         };
         let key = check.try_into().map_or(0, u64::from_le_bytes);
-        if blocks.get(segment, at, key).is_none_or(|bytes| bytes.len() != len) {
-            let bytes = read(file, name, at, len as u32)?;
-            if !passes(&bytes) {
-                return Ok(None);
+        let found = blocks.find(segment, at, key).filter(|place| blocks.bytes(*place).len() == len);
+        let place = match found {
+            Some(place) => place,
+            None => {
+                let bytes = read(file, name, at, len as u32)?;
+                if !passes(&bytes) {
+                    return Ok(None);
+                }
+                blocks.insert((segment, at, key), bytes, likely)?
             }
-            blocks.insert(segment, at, key, bytes);
-        }
-        Ok(blocks.get(segment, at, key))
+        };
+        Ok(Some(blocks.bytes(place)))
     }
 
     /// The header at this address, if one verifies there.
@@ -121,7 +125,9 @@ impl FrameItems {
             let from = block * BLOCK as u64;
             let len = (payload - from).min(BLOCK as u64) as usize;
             let check = self.head.get(block as usize * 8..block as usize * 8 + 8).unwrap_or(&[]);
-            let Some(bytes) = source.block(start + from, len, check)? else {
+            // Where items end is asked before each of them.
+            let likely = from < self.header.lists();
+            let Some(bytes) = source.block(start + from, len, check, likely)? else {
                 return Ok(Err(BadPart(start + from)));
             };
             let to = range.end.min(from + len as u64);

@@ -4,11 +4,13 @@
 //! one that was overwritten since is read anew.
 
 use super::items::FrameItems;
+use super::window::room;
+use crate::error::Result;
 use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
 use core::mem;
 
-/// Sets of blocks, and blocks in each: 256 blocks in all.
-const SETS: usize = 64;
+/// Sets of blocks, and blocks in each: 8 MiB of blocks in all, when as many were read.
+const SETS: usize = 512;
 const WAYS: usize = 4;
 
 /// Blocks that were verified, by address.
@@ -24,38 +26,59 @@ struct Block {
     segment: u64,
     at: u64,
     check: u64,
+    /// When it was used last; 0 if there is none, 1 if it was read once.
     used: u64,
     bytes: Vec<u8>,
 }
 
 impl Blocks {
     fn set(segment: u64, at: u64) -> usize {
-        // Fibonacci hashing: neighbours are spread over all sets.
+        // Fibonacci hashing, of which the upper bits depend on all others: neighbours are spread over all sets.
         let mixed = (segment.rotate_left(40) ^ at).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        (mixed >> 32) as usize % SETS * WAYS
+        (mixed >> 48) as usize % SETS * WAYS
     }
 
-    /// The block of this segment at this address, if it is here and passed this check.
-    pub(super) fn get(&mut self, segment: u64, at: u64, check: u64) -> Option<&[u8]> {
-        self.uses += 1;
+    /// Where the block of this segment at this address is, if it is here and passed this check.
+    pub(super) fn find(&mut self, segment: u64, at: u64, check: u64) -> Option<usize> {
         let set = Self::set(segment, at);
-        let block = self.slots.get_mut(set..set + WAYS)?.iter_mut().find(|block| {
+        let slots = self.slots.get_mut(set..set + WAYS)?;
+        let is = |block: &Block| {
             block.at == at && block.segment == segment && block.check == check && block.used > 0
-        })?;
-        block.used = self.uses;
-        Some(&block.bytes)
+        };
+        let way = slots.iter().position(is)?;
+        self.uses += 1;
+        if let Some(block) = slots.get_mut(way) {
+            block.used = 1 + self.uses;
+        }
+        Some(set + way)
     }
 
-    /// Takes in a block in place of the one of its set that was not used for longest.
-    pub(super) fn insert(&mut self, segment: u64, at: u64, check: u64, bytes: Vec<u8>) {
+    /// Takes in a block in place of the one of its set that was not used for longest. One that is `likely` to be needed again
+    /// counts as used just now; another one goes next, unless it is found before.
+    pub(super) fn insert(
+        &mut self,
+        (segment, at, check): (u64, u64, u64),
+        bytes: Vec<u8>,
+        likely: bool,
+    ) -> Result<usize> {
         if self.slots.is_empty() {
+            self.slots = room(SETS * WAYS)?;
             self.slots.resize(SETS * WAYS, Block::default());
         }
+        self.uses += 1;
+        let used = if likely { 1 + self.uses } else { 1 };
         let set = Self::set(segment, at);
-        let slots = self.slots.get_mut(set..set + WAYS).unwrap_or_default();
-        if let Some(slot) = slots.iter_mut().min_by_key(|block| block.used) {
-            *slot = Block { segment, at, check, used: self.uses.max(1), bytes };
+        let oldest = (set..set + WAYS).min_by_key(|at| self.slots.get(*at).map_or(0, |block| block.used));
+        let place = oldest.unwrap_or(set);
+        if let Some(slot) = self.slots.get_mut(place) {
+            *slot = Block { segment, at, check, used, bytes };
         }
+        Ok(place)
+    }
+
+    /// The bytes of the block that is there.
+    pub(super) fn bytes(&self, place: usize) -> &[u8] {
+        self.slots.get(place).map_or(&[], |block| &block.bytes)
     }
 
     /// Forgets everything.
@@ -124,29 +147,40 @@ mod tests {
     use super::*;
     use alloc::vec;
 
-    #[test]
-    fn a_block_is_served_only_for_its_address_and_check() {
-        let mut blocks = Blocks::default();
-        assert_eq!(blocks.get(0, 0, 0), None);
-        blocks.insert(1, 4096, 7, vec![1]);
-        assert_eq!(blocks.get(1, 4096, 7), Some(&[1][..]));
-        for (segment, at, check) in [(2, 4096, 7), (1, 8192, 7), (1, 4096, 8), (0, 0, 0)] {
-            assert_eq!(blocks.get(segment, at, check), None);
-        }
-        blocks.insert(1, 4096, 8, vec![2]);
-        assert_eq!(blocks.get(1, 4096, 8), Some(&[2][..]), "it was written anew");
+    fn get(blocks: &mut Blocks, segment: u64, at: u64, check: u64) -> Option<Vec<u8>> {
+        blocks.find(segment, at, check).map(|place| blocks.bytes(place).to_vec())
     }
 
     #[test]
-    fn the_block_used_last_stays_and_their_number_is_bounded() {
+    fn a_block_is_served_only_for_its_address_and_check() {
         let mut blocks = Blocks::default();
-        blocks.insert(1, 0, 0, vec![0]);
-        for at in 1..2000 {
-            blocks.insert(1, at * 4096, at, vec![1]);
-            assert_eq!(blocks.get(1, 0, 0), Some(&[0][..]), "{at}");
+        assert_eq!(get(&mut blocks, 0, 0, 0), None);
+        let place = blocks.insert((1, 4096, 7), vec![1], false).unwrap();
+        assert_eq!(blocks.bytes(place), [1]);
+        assert_eq!(get(&mut blocks, 1, 4096, 7), Some(vec![1]));
+        for (segment, at, check) in [(2, 4096, 7), (1, 8192, 7), (1, 4096, 8), (0, 0, 0)] {
+            assert_eq!(get(&mut blocks, segment, at, check), None);
         }
-        let held = (1..2000).filter(|at| blocks.get(1, at * 4096, *at).is_some()).count();
-        assert!(held > SETS && held < SETS * WAYS && blocks.slots.len() == SETS * WAYS, "{held}");
+        blocks.insert((1, 4096, 8), vec![2], false).unwrap();
+        assert_eq!(get(&mut blocks, 1, 4096, 8), Some(vec![2]), "it was written anew");
+    }
+
+    #[test]
+    fn what_is_used_or_likely_stays_and_the_number_of_blocks_is_bounded() {
+        let mut blocks = Blocks::default();
+        for n in 0..SETS as u64 {
+            blocks.insert((1, n, 0), vec![0], true).unwrap();
+        }
+        blocks.insert((2, 0, 0), vec![1], false).unwrap();
+        for n in 0..100_000 {
+            blocks.insert((3, n * 4096, n), vec![2], false).unwrap();
+            assert!(blocks.find(2, 0, 0).is_some(), "{n}");
+        }
+        let likely = (0..SETS as u64).filter(|n| blocks.find(1, *n, 0).is_some()).count();
+        let others = (0..100_000).filter(|n| blocks.find(3, n * 4096, *n).is_some()).count();
+        assert!(likely > SETS * 9 / 10, "{likely} of {SETS}");
+        assert!(others > SETS / 2 && likely + others < blocks.slots.len(), "{others}");
+        assert_eq!(blocks.slots.len(), SETS * WAYS);
     }
 
     #[test]

@@ -16,8 +16,9 @@ use crate::format::segment::Run;
 use crate::storage::{File, Host, StorageError};
 use alloc::{string::String, sync::Arc, vec::Vec};
 
-/// Sealed segments that are held open at most, and the runs of all their indexes; but always as many as `FEW`.
-const HELD: usize = 64;
+/// Sealed segments that are held open at most because they were read, and the runs of all their indexes; but always as many
+/// as `FEW`, which is all that stay open because they were written.
+const HELD: usize = 32;
 const HELD_RUNS: usize = 64 << 10;
 const FEW: usize = 8;
 
@@ -89,11 +90,16 @@ pub(super) enum Sought {
 }
 
 impl<H: Host, V: View> RecordLog<H, V> {
+    /// Holds a segment that was written open.
     pub(super) fn remember(&mut self, sealed: Sealed<H::File>) {
+        self.hold_open(sealed, FEW);
+    }
+
+    fn hold_open(&mut self, sealed: Sealed<H::File>, most: usize) {
         loop {
             let (held, runs) =
                 self.sealed.values().fold((0, 0), |(n, runs), s| (n + 1, runs + s.index.runs.len()));
-            if held < FEW || (held < HELD && runs < HELD_RUNS) {
+            if held < FEW || (held < most && runs < HELD_RUNS) {
                 break;
             }
             let Some(oldest) = self.sealed.values().min_by_key(|s| s.used).map(|s| s.number) else { break };
@@ -106,7 +112,7 @@ impl<H: Host, V: View> RecordLog<H, V> {
     pub(super) fn sealed(&mut self, number: u64) -> Result<&Sealed<H::File>> {
         if !self.sealed.contains_key(&number) {
             let sealed = self.load(number)?;
-            self.remember(sealed);
+            self.hold_open(sealed, HELD);
         }
         self.uses += 1;
         let sealed = self.sealed.get_mut(&number).ok_or(Error::Closed)?;

@@ -90,6 +90,7 @@ pub(crate) const TARGETS: &[Target] = &[
     target("snapshot-scan", Claim::Faster(1.0, Fjall)),
     target("snapshot-scan", Claim::Faster(1.0, Slipstream)),
     target("threads", Claim::AtLeast(1.8)),
+    target("threads-memory", Claim::AtLeast(1.8)),
     target("group-commit", Claim::AtLeast(20.0)),
     target("memory", Claim::AtMost(16.0 * 1_048_576.0)),
     target("disk", Claim::AtMost(1.05)),

@@ -123,3 +123,49 @@ fn head(item: &[u8]) -> u64 {
     let first = item.first_chunk().map_or(0, |chunk| u64::from_le_bytes(*chunk));
     first ^ item.len() as u64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{DIFFERENT, Positions, Seen, Table};
+
+    fn read(positions: &[u64], change: impl Fn(usize, &mut Vec<u8>), exact: bool) -> bool {
+        let table = Table::new(100);
+        let expected: Vec<u64> = (5..15).collect();
+        let all: Positions = Box::new(expected.clone().into_iter());
+        let mut seen = if exact { Seen::exact(&table, all) } else { Seen::quick() };
+        for (number, position) in positions.iter().enumerate() {
+            let mut item = table.item(*position).to_vec();
+            change(number, &mut item);
+            seen.add(&item);
+        }
+        seen.verify(&table, expected.into_iter()).is_ok()
+    }
+
+    #[test]
+    fn what_is_read_must_be_what_was_written() {
+        let all: Vec<u64> = (5..15).collect();
+        let same = |_: usize, _: &mut Vec<u8>| ();
+        for exact in [false, true] {
+            assert!(read(&all, same, exact));
+            assert!(!read(&all[1..], same, exact), "one is missing");
+            assert!(!read(&[&all[..], &[15]].concat(), same, exact), "one too many");
+            assert!(!read(&[&all[1..], &[5]].concat(), same, exact), "another order");
+            assert!(!read(&[&[6], &all[1..]].concat(), same, exact), "one twice instead of another");
+            let shorter =
+                |number: usize, item: &mut Vec<u8>| item.truncate(if number == 3 { 99 } else { 100 });
+            assert!(!read(&all, shorter, exact), "one is too short");
+        }
+        let flipped = |number: usize, item: &mut Vec<u8>| item[70] ^= u8::from(number == 3);
+        assert!(!read(&all, flipped, true), "one bit, somewhere");
+    }
+
+    #[test]
+    fn items_differ_and_come_again() {
+        let table = Table::new(100);
+        let different: std::collections::BTreeSet<_> = (0..DIFFERENT).map(|n| table.item(n)).collect();
+        assert_eq!(different.len() as u64, DIFFERENT);
+        assert_eq!(table.item(3), table.item(3 + DIFFERENT));
+        assert_eq!(table.packed(1000, 2), [table.item(1000), table.item(1001)].concat());
+        assert_eq!(table.ends(3), [100, 200, 300]);
+    }
+}

@@ -15,7 +15,7 @@ mod rows;
 mod shared;
 mod targets;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use bench::{Bench, Sizes};
 use clap::{Args, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -63,9 +63,10 @@ struct How {
     /// List the rows and who takes part, or the curves
     #[arg(long)]
     list: bool,
-    /// Write the results beside this program's sources: RESULTS.md and results.svg, or CURVES.md and curves.svg
-    #[arg(long, conflicts_with_all = ["quick", "only", "who"])]
-    write: bool,
+    /// Write the results as files: RESULTS.md and results.svg, or CURVES.md and curves.svg. Without a directory beside this
+    /// program's sources, and then of a whole run only
+    #[arg(long, value_name = "DIRECTORY", num_args = 0..=1)]
+    write: Option<Option<PathBuf>>,
 }
 
 fn main() -> ExitCode {
@@ -104,16 +105,26 @@ impl How {
         Ok(())
     }
 
-    /// Writes files beside the sources, if asked for.
-    fn keep(&self, files: &[(&str, &str)]) -> Result<()> {
-        if self.write {
-            for (name, text) in files {
-                let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(name);
-                std::fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
-            }
+    /// Where to write files, if asked for.
+    fn destination(&self) -> Result<Option<PathBuf>> {
+        let whole = !self.quick && self.only.is_empty() && self.who.is_empty();
+        match &self.write {
+            Some(None) if !whole => bail!("--write needs a directory unless everything is measured"),
+            Some(None) => Ok(Some(PathBuf::from(env!("CARGO_MANIFEST_DIR")))),
+            Some(Some(directory)) => Ok(Some(directory.clone())),
+            None => Ok(None),
         }
-        Ok(())
     }
+}
+
+/// Writes files, if there is a directory to write them to.
+fn keep(directory: Option<PathBuf>, files: &[(&str, &str)]) -> Result<()> {
+    let Some(directory) = directory else { return Ok(()) };
+    for (name, text) in files {
+        let file = directory.join(name);
+        std::fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    Ok(())
 }
 
 /// Drawn on standard error, and only where that is a terminal.
@@ -138,6 +149,7 @@ fn measure_rows(how: &How) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     how.check(&rows::all().map(|row| row.id).collect::<Vec<_>>())?;
+    let destination = how.destination()?;
     let (bench, rounds, bar) = (how.bench()?, how.rounds(), bar()?);
     let chosen = rows::all().filter(|row| how.only.is_empty() || how.only.iter().any(|id| id == row.id));
     let chosen: Vec<_> = chosen.collect();
@@ -156,7 +168,7 @@ fn measure_rows(how: &How) -> Result<ExitCode> {
         rounds,
     });
     print!("{text}");
-    how.keep(&[("RESULTS.md", &text), ("results.svg", &plot::ratios(&measured)?)])?;
+    keep(destination, &[("RESULTS.md", &text), ("results.svg", &plot::ratios(&measured)?)])?;
     let figures = || measured.iter().flat_map(|row| &row.figures);
     let failed = figures().filter(|figure| figure.outcome.is_err()).count();
     eprintln!("{} rows; {tally}; {failed} of {} figures failed", measured.len(), figures().count());
@@ -169,6 +181,7 @@ fn measure_curves(how: &How) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     how.check(&curves::list().iter().map(|curve| curve.0).collect::<Vec<_>>())?;
+    let destination = how.destination()?;
     let (bench, bar) = (how.bench()?, bar()?);
     let most = if how.quick { 10_000 } else { u64::MAX };
     let drawn = curves::measure(&bench, &how.only, how.rounds(), most, &bar)?;
@@ -176,7 +189,7 @@ fn measure_curves(how: &How) -> Result<ExitCode> {
     let head = report::head("Curves", &command(), how.rounds(), &machine::facts(&how.dir));
     let text = format!("{head}\n{}", curves::markdown(&drawn));
     print!("{text}");
-    how.keep(&[("CURVES.md", &text), ("curves.svg", &plot::curves(&drawn)?)])?;
+    keep(destination, &[("CURVES.md", &text), ("curves.svg", &plot::curves(&drawn)?)])?;
     let right = drawn.iter().filter(|curve| curve.met()).count();
     eprintln!("{right} of {} curves are as they should be", drawn.len());
     Ok(ExitCode::SUCCESS)

@@ -50,19 +50,17 @@ impl Place {
 
     /// Bytes that the files of a log take on the disk.
     pub(crate) fn bytes(&self, who: Who, name: &str) -> Result<u64> {
-        let mut directories = vec![self.root.join(format!("{who:?}-{name}"))];
-        if matches!(who, Who::Raw | Who::Native | Who::Component) {
-            directories.push(self.root.join("annals"));
-        }
-        let mut bytes = 0;
+        let annals = matches!(who, Who::Raw | Who::Native | Who::Component);
+        // The files of all logs of Annals lie in one directory; their names begin with that of their log.
+        let ours = |file: &str| !annals || file.starts_with(&format!("{name}."));
+        let root = if annals { "annals".to_owned() } else { format!("{who:?}-{name}") };
+        let (mut directories, mut bytes) = (vec![self.root.join(root)], 0);
         while let Some(directory) = directories.pop() {
             for entry in fs::read_dir(&directory)? {
                 let entry = entry?;
-                let ours = !directory.ends_with("annals")
-                    || entry.file_name().to_string_lossy().starts_with(&format!("{name}."));
                 if entry.file_type()?.is_dir() {
                     directories.push(entry.path());
-                } else if ours {
+                } else if ours(&entry.file_name().to_string_lossy()) {
                     bytes += entry.metadata()?.blocks() * 512;
                 }
             }

@@ -7,7 +7,8 @@ use plotters::prelude::*;
 const FONT: &str = "sans-serif";
 /// Pixels.
 const WIDTH: u32 = 1000;
-const LINE: u32 = 34;
+const LINE: u32 = 30;
+const LEGEND: u32 = 70;
 
 /// What an error of the library says.
 fn failed(error: impl std::fmt::Display) -> anyhow::Error {
@@ -51,14 +52,14 @@ pub(crate) fn ratios(measured: &[Measured]) -> Result<String> {
     let highest = all.iter().copied().fold(2.0, f64::max) * 1.3;
     let mut text = String::new();
     {
-        let height = LINE * rows.len() as u32 + 130;
+        let height = LINE * rows.len() as u32 + 60 + LEGEND;
         let area = SVGBackend::with_string(&mut text, (WIDTH, height)).into_drawing_area();
         area.fill(&WHITE).map_err(failed)?;
         // The first row on top.
         let lines = rows.len() as f64..0.0;
         let mut chart = ChartBuilder::on(&area)
-            .caption("Time taken ÷ time of the component (log scale; right of 1 is slower)", (FONT, 18))
             .margin(12)
+            .margin_top(12 + LEGEND)
             .x_label_area_size(34)
             .y_label_area_size(430)
             .build_cartesian_2d((lowest..highest).log_scale(), lines)
@@ -77,7 +78,6 @@ pub(crate) fn ratios(measured: &[Measured]) -> Result<String> {
         chart
             .draw_series([PathElement::new(vec![(1.0, 0.0), (1.0, rows.len() as f64)], black)])
             .map_err(failed)?;
-        let mut named = Vec::new();
         for (number, row) in rows.iter().enumerate() {
             let middle = number as f64 + 0.5;
             let (_, y) = chart.backend_coord(&(1.0, middle));
@@ -90,22 +90,18 @@ pub(crate) fn ratios(measured: &[Measured]) -> Result<String> {
             for who in row.row.who {
                 let Some(ratio) = ratio(row, *who) else { continue };
                 let dot = Circle::new((ratio, middle), 5, color(*who).filled());
-                let series = chart.draw_series([dot]).map_err(failed)?;
-                if !named.contains(who) {
-                    named.push(*who);
-                    let color = color(*who);
-                    series.label(who.name()).legend(move |(x, y)| Circle::new((x + 8, y), 5, color.filled()));
-                }
+                chart.draw_series([dot]).map_err(failed)?;
             }
         }
-        chart
-            .configure_series_labels()
-            .position(SeriesLabelPosition::UpperRight)
-            .background_style(WHITE.mix(0.85))
-            .border_style(RGBColor(200, 200, 200))
-            .label_font((FONT, 12))
-            .draw()
-            .map_err(failed)?;
+        let caption = "Time taken ÷ time of the component, on a logarithmic scale: whoever is to the right of 1 is slower";
+        area.draw_text(caption, &(FONT, 17).into_text_style(&area), (12, 10)).map_err(failed)?;
+        let taking_part = |who: &Who| rows.iter().any(|row| row.median(*who).is_some());
+        for (number, who) in Who::ALL.iter().filter(|who| taking_part(who)).enumerate() {
+            let (x, y) = (20 + 140 * (number as i32 % 7), 44 + 20 * (number as i32 / 7));
+            area.draw(&Circle::new((x, y), 5, color(*who).filled())).map_err(failed)?;
+            area.draw_text(who.name(), &(FONT, 13).into_text_style(&area), (x + 10, y - 7))
+                .map_err(failed)?;
+        }
         area.present().map_err(failed)?;
     }
     Ok(text)
@@ -131,7 +127,7 @@ fn one(curve: &Drawn, area: &DrawingArea<SVGBackend<'_>, plotters::coord::Shift>
     let bounds = |values: Vec<f64>| {
         let lowest = values.iter().copied().fold(f64::INFINITY, f64::min);
         let highest = values.iter().copied().fold(0.0, f64::max);
-        lowest / 2.0..highest * 2.0
+        lowest / 4.0..highest * 4.0
     };
     let xs = bounds(curve.points.iter().map(|point| point.0 as f64).collect());
     let ys = bounds(curve.points.iter().map(|point| point.1).collect());
@@ -144,6 +140,7 @@ fn one(curve: &Drawn, area: &DrawingArea<SVGBackend<'_>, plotters::coord::Shift>
         .map_err(failed)?;
     chart
         .configure_mesh()
+        .y_labels(4)
         .x_desc(curve.against)
         .x_label_formatter(&|x| format!("{x}"))
         .y_label_formatter(&|y| Unit::Time("").show(*y))

@@ -90,6 +90,7 @@ pub(crate) const TARGETS: &[Target] = &[
     target("snapshot-scan", Claim::Faster(1.0, Fjall)),
     target("snapshot-scan", Claim::Faster(1.0, Slipstream)),
     target("threads", Claim::AtLeast(1.8)),
+    target("threads-memory", Claim::AtLeast(1.8)),
     target("group-commit", Claim::AtLeast(20.0)),
     target("memory", Claim::AtMost(16.0 * 1_048_576.0)),
     target("disk", Claim::AtMost(1.05)),
@@ -149,4 +150,59 @@ fn verdict(target: &'static Target, measured: &Measured) -> Verdict {
         ),
     };
     Verdict { target, wanted, measured: value, met }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        rounds::{Figure, Spread},
+        rows::Row,
+    };
+
+    fn judged(unit: Unit, claim: Claim, medians: &[(Who, f64)]) -> Option<bool> {
+        let run = |_: &crate::bench::Bench, _: crate::bench::Turn| Ok(0.0);
+        let row: &'static Row = Box::leak(Box::new(Row { id: "row", title: "", unit, who: &[], run }));
+        let spread = |median| Spread { median, lowest: median, highest: median };
+        let figure = |(who, median): &(Who, f64)| Figure { who: *who, outcome: Ok(spread(*median)) };
+        let measured = Measured { row, figures: medians.iter().map(figure).collect() };
+        let target: &'static Target = Box::leak(Box::new(target("row", claim)));
+        verdict(target, &measured).met
+    }
+
+    #[test]
+    fn targets_are_judged_as_they_are_said() {
+        let time = |claim, component, other| {
+            judged(Unit::Time(""), claim, &[(Component, component), (Commonware, other)])
+        };
+        assert_eq!(time(Claim::Within(1.3, Commonware), 13.0, 10.0), Some(true));
+        assert_eq!(time(Claim::Within(1.3, Commonware), 13.1, 10.0), Some(false));
+        assert_eq!(time(Claim::Faster(3.0, Commonware), 10.0, 30.0), Some(true));
+        assert_eq!(time(Claim::Faster(3.0, Commonware), 10.0, 29.0), Some(false));
+        assert_eq!(time(Claim::Faster(1.0, Commonware), 10.0, 10.0), Some(false), "faster, not as fast");
+        assert_eq!(time(Claim::AtMost(10.0), 10.0, 1.0), Some(true));
+        assert_eq!(time(Claim::AtMost(9.9), 10.0, 1.0), Some(false));
+        assert_eq!(time(Claim::Within(1.3, RaftEngine), 1.0, 1.0), None, "who is missing is not beaten");
+        let rate = |claim, component, other| {
+            judged(Unit::Rate, claim, &[(Component, component), (Commonware, other)])
+        };
+        assert_eq!(rate(Claim::AtLeast(2e9), 2e9, 1.0), Some(true));
+        assert_eq!(rate(Claim::Faster(2.0, Commonware), 20.0, 10.0), Some(true));
+        assert_eq!(rate(Claim::Faster(2.0, Commonware), 10.0, 10.0), Some(false));
+        let all = [(Component, 12.0), (Native, 1.0), (Commonware, 30.0), (RaftEngine, 10.0)];
+        assert_eq!(judged(Unit::Time(""), Claim::OfBest(1.2), &all), Some(true));
+        assert_eq!(judged(Unit::Time(""), Claim::OfBest(1.1), &all), Some(false));
+    }
+
+    #[test]
+    fn every_target_is_about_a_row_and_those_who_take_part_in_it() {
+        for Target { row, who, claim } in TARGETS {
+            let found = crate::rows::all().find(|other| other.id == *row);
+            let part = found.map_or(&[][..], |found| found.who);
+            assert!(part.contains(who), "{row}");
+            if let Claim::Within(_, other) | Claim::Faster(_, other) = claim {
+                assert!(part.contains(other), "{row}: {}", other.name());
+            }
+        }
+    }
 }

@@ -44,6 +44,23 @@ pub(crate) enum Who {
 }
 
 impl Who {
+    /// Everybody, in the order of tables and legends.
+    pub(crate) const ALL: &[Who] = &[
+        Who::Raw,
+        Who::Native,
+        Who::Component,
+        Who::Commonware,
+        Who::RaftEngine,
+        Who::OkayWal,
+        Who::CommitLog,
+        Who::Fjall,
+        Who::Redb,
+        Who::Sqlite,
+        Who::DEngine,
+        Who::Azoth,
+        Who::Slipstream,
+    ];
+
     /// How it is called in tables.
     pub(crate) fn name(self) -> &'static str {
         match self {

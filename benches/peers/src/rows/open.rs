@@ -33,14 +33,14 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         id: "open-syncs",
-        title: "syncs and other durable calls of an open on a directory after a close",
+        title: "durable calls to the provider (syncs, creates, swaps …) of an open after a close",
         unit: Unit::Count("calls"),
         who: &[Native, Component],
         run: syncs_closed,
     },
     Row {
         id: "open-syncs-crash",
-        title: "syncs and other durable calls of an open on a directory after a crash",
+        title: "durable calls to the provider (syncs, creates, swaps …) of an open after a crash",
         unit: Unit::Count("calls"),
         who: &[Native, Component],
         run: syncs_crashed,

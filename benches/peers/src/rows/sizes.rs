@@ -80,5 +80,8 @@ fn memory(bench: &Bench, _: Turn) -> Result<f64> {
 fn disk(bench: &Bench, turn: Turn) -> Result<f64> {
     bench.filled(Kind::Journal, turn.who, bench.sizes.items, "read")?.log.close()?;
     let bytes = bench.place.bytes(turn.who, &log_name(Kind::Journal, turn.who, "read"))?;
-    Ok(bytes as f64 / (bench.sizes.items * ITEM as u64) as f64)
+    let payload = bench.sizes.items * ITEM as u64;
+    // Random bytes do not become smaller: whoever has fewer was not found.
+    ensure!(bytes >= payload, "{bytes} bytes were found on the disk");
+    Ok(bytes as f64 / payload as f64)
 }

@@ -21,7 +21,14 @@ pub(super) const ROWS: &[Row] = &[
         title: "append to 64 logs: throughput of as many threads as cores ÷ that of one",
         unit: Unit::Ratio,
         who: &[Component],
-        run: many_logs,
+        run: |bench, turn| many_logs(bench, Kind::Journal, turn),
+    },
+    Row {
+        id: "threads-memory",
+        title: "append to 64 logs in memory: throughput of as many threads as cores ÷ that of one",
+        unit: Unit::Ratio,
+        who: &[Component],
+        run: |bench, turn| many_logs(bench, Kind::InMemory, turn),
     },
     Row {
         id: "group-commit",
@@ -54,9 +61,9 @@ fn together(threads: usize, work: impl Fn(usize) -> Result<()> + Sync) -> Result
     Ok(start.elapsed())
 }
 
-fn many_logs(bench: &Bench, turn: Turn) -> Result<f64> {
-    let (runtime, storage) = (&bench.place.runtime, &bench.place.storage);
-    let name = |number: usize| log_name(Kind::Journal, turn.who, &format!("many-{number}"));
+fn many_logs(bench: &Bench, kind: Kind, turn: Turn) -> Result<f64> {
+    let (runtime, storage) = (&bench.place.runtime, bench.place.storage(kind));
+    let name = |number: usize| log_name(kind, turn.who, &format!("many-{number}"));
     let options = Options::create().sync_sections(false);
     let batches = (bench.sizes.items / BATCH / 16).max(4);
     let (table, ends) = (&bench.table, bench.table.ends(BATCH));

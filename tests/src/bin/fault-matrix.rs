@@ -13,7 +13,7 @@ use std::time::Instant;
 /// Runs the fault matrix: every kind of fault, once and staying, at every storage call of every scenario of every log, on
 /// the native library over a simulated disk.
 ///
-/// Prints one line per log, and what was silently wrong in full. Everything takes a quarter of an hour of two cores.
+/// Prints one line per log, and what was silently wrong in full. Everything takes about half an hour of one core.
 ///
 /// Exit codes: 0 nothing was silent; 1 something was; 2 it could not be run or written.
 #[derive(Parser)]

@@ -154,7 +154,7 @@ const fn log<T: Trial>(name: &'static str) -> Log {
 }
 
 fn scenarios<T: Trial>() -> Vec<String> {
-    T::scripts().iter().map(|script| script.name.to_string()).collect()
+    scenario::scripts::<T>().iter().map(|script| script.name.to_string()).collect()
 }
 
 impl Log {

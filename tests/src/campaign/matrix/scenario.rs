@@ -29,13 +29,26 @@ pub(super) struct Scenario<T: Trial> {
 
 /// All scenarios of a log.
 pub(super) fn all<T: Trial>(factory: Factory<'_>, seed: u64) -> Result<Vec<Scenario<T>>, String> {
-    let scripts = T::scripts().into_iter();
+    let scripts = scripts::<T>().into_iter();
     scripts
         .map(|script| {
             let name = script.name;
             Scenario::new(factory, script, seed).map_err(|what| format!("\"{name}\" without faults: {what}"))
         })
         .collect()
+}
+
+/// Most scenarios of one log.
+const MOST: usize = 5;
+
+/// The scripts of a log; of many the longest ones.
+pub(super) fn scripts<T: Trial>() -> Vec<Script<T>> {
+    let mut scripts = T::scripts();
+    while scripts.len() > MOST {
+        let shortest = (0..scripts.len()).min_by_key(|number| scripts[*number].steps.len());
+        scripts.remove(shortest.unwrap_or_default());
+    }
+    scripts
 }
 
 impl<T: Trial> Scenario<T> {

@@ -15,9 +15,9 @@ mod rows;
 mod shared;
 mod targets;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result};
 use bench::{Bench, Sizes};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, error::ErrorKind};
 use indicatif::{ProgressBar, ProgressStyle};
 use place::Place;
 use std::{path::PathBuf, process::ExitCode};
@@ -94,27 +94,28 @@ impl How {
         Ok(Bench::new(Place::new(&self.dir)?, sizes))
     }
 
-    /// An error for a name that none of these has.
-    fn check(&self, names: &[&str]) -> Result<()> {
-        for name in &self.only {
-            ensure!(
-                names.contains(&name.as_str()),
-                "there is nothing called '{name}'; --list shows all names"
-            );
+    /// Ends the program for a name that none of these has.
+    fn check(&self, names: &[&str]) {
+        if let Some(name) = self.only.iter().find(|name| !names.contains(&name.as_str())) {
+            wrong(&format!("there is nothing called '{name}'; --list shows all names"));
         }
-        Ok(())
     }
 
     /// Where to write files, if asked for.
-    fn destination(&self) -> Result<Option<PathBuf>> {
+    fn destination(&self) -> Option<PathBuf> {
         let whole = !self.quick && self.only.is_empty() && self.who.is_empty();
         match &self.write {
-            Some(None) if !whole => bail!("--write needs a directory unless everything is measured"),
-            Some(None) => Ok(Some(PathBuf::from(env!("CARGO_MANIFEST_DIR")))),
-            Some(Some(directory)) => Ok(Some(directory.clone())),
-            None => Ok(None),
+            Some(None) if !whole => wrong("--write needs a directory unless everything is measured"),
+            Some(None) => Some(PathBuf::from(env!("CARGO_MANIFEST_DIR"))),
+            Some(Some(directory)) => Some(directory.clone()),
+            None => None,
         }
     }
+}
+
+/// Ends the program as for any wrong argument.
+fn wrong(what: &str) -> ! {
+    Arguments::command().error(ErrorKind::InvalidValue, what).exit()
 }
 
 /// Writes files, if there is a directory to write them to.
@@ -148,8 +149,8 @@ fn measure_rows(how: &How) -> Result<ExitCode> {
         }
         return Ok(ExitCode::SUCCESS);
     }
-    how.check(&rows::all().map(|row| row.id).collect::<Vec<_>>())?;
-    let destination = how.destination()?;
+    how.check(&rows::all().map(|row| row.id).collect::<Vec<_>>());
+    let destination = how.destination();
     let (bench, rounds, bar) = (how.bench()?, how.rounds(), bar()?);
     let chosen = rows::all().filter(|row| how.only.is_empty() || how.only.iter().any(|id| id == row.id));
     let chosen: Vec<_> = chosen.collect();
@@ -180,8 +181,8 @@ fn measure_curves(how: &How) -> Result<ExitCode> {
         curves::list().iter().for_each(|(id, title)| println!("{id:16} {title}"));
         return Ok(ExitCode::SUCCESS);
     }
-    how.check(&curves::list().iter().map(|curve| curve.0).collect::<Vec<_>>())?;
-    let destination = how.destination()?;
+    how.check(&curves::list().iter().map(|curve| curve.0).collect::<Vec<_>>());
+    let destination = how.destination();
     let (bench, bar) = (how.bench()?, bar()?);
     let most = if how.quick { 10_000 } else { u64::MAX };
     let drawn = curves::measure(&bench, &how.only, how.rounds(), most, &bar)?;

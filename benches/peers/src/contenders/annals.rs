@@ -29,6 +29,9 @@ struct Component<L>(L);
 /// A log of the library.
 struct Native<L>(L);
 
+/// Size of a full file: that of raft-engine's. By default it is 16 MiB, so that little is read after a crash.
+const SEGMENT: u64 = 128 << 20;
+
 /// What one call of a stream of the library may return: what the host's handles ask for.
 const STREAM: annals_logs::types::Limits = annals_logs::types::Limits { count: 1 << 16, bytes: 1 << 20 };
 
@@ -43,7 +46,7 @@ fn host(bench: &Bench) -> Host {
 
 /// A journal. Sections are not synced by themselves: a row that wants a sync asks for it.
 pub(super) fn journal(bench: &Bench, native: bool, kind: Kind, name: &str) -> Result<Box<dyn Numbered>> {
-    let segment_bytes = (kind == Kind::OneFile).then_some(1 << 30);
+    let segment_bytes = Some(if kind == Kind::OneFile { 1 << 30 } else { SEGMENT });
     let storage = bench.place.storage(kind);
     if native {
         use annals_logs::journal::{Journal, Options};
@@ -83,10 +86,10 @@ pub(crate) fn verify_native(storage: Arc<dyn Storage>, name: &str) -> Result<(u6
 pub(super) fn raft(bench: &Bench, native: bool, name: &str) -> Result<Box<dyn Numbered>> {
     if native {
         use annals_logs::raft_log::{Options, RaftLog};
-        let options = Options { sync_on_persist: false, ..Options::default() };
+        let options = Options { sync_on_persist: false, segment_bytes: Some(SEGMENT), ..Options::default() };
         return Ok(Box::new(Native(RaftLog::open(host(bench), name, &options).map_err(failed)?)));
     }
-    let options = annals::raft_log::Options::new().sync_on_persist(false);
+    let options = annals::raft_log::Options::new().sync_on_persist(false).segment_bytes(SEGMENT);
     Ok(Box::new(Component(bench.place.runtime.raft_log(bench.place.storage.clone(), name, &options)?)))
 }
 
@@ -94,10 +97,11 @@ pub(super) fn raft(bench: &Bench, native: bool, name: &str) -> Result<Box<dyn Nu
 pub(super) fn events(bench: &Bench, native: bool, name: &str) -> Result<Box<dyn Numbered>> {
     if native {
         use annals_logs::event_log::{EventLog, Options, Policy};
-        let options = Options { policy: Policy::Flushed, ..Options::default() };
+        let options = Options { policy: Policy::Flushed, rotate_at: Some(SEGMENT), ..Options::default() };
         return Ok(Box::new(Native(EventLog::open(host(bench), name, &options).map_err(failed)?)));
     }
-    let options = annals::event_log::Options::new().policy(annals::event_log::Policy::Flushed);
+    let options =
+        annals::event_log::Options::new().policy(annals::event_log::Policy::Flushed).rotate_at(SEGMENT);
     Ok(Box::new(Component(bench.place.runtime.event_log(bench.place.storage.clone(), name, &options)?)))
 }
 
@@ -105,9 +109,9 @@ pub(super) fn events(bench: &Bench, native: bool, name: &str) -> Result<Box<dyn 
 pub(super) fn snapshot(bench: &Bench, native: bool, name: &str) -> Result<Box<dyn Keyed>> {
     if native {
         use annals_logs::snapshot::{Options, Snapshot};
-        let options = Options { relaxed: true, ..Options::default() };
+        let options = Options { relaxed: true, segment_bytes: Some(SEGMENT), ..Options::default() };
         return Ok(Box::new(Native(Snapshot::open(host(bench), name, &options).map_err(failed)?)));
     }
-    let options = annals::snapshot::Options::new().relaxed(true);
+    let options = annals::snapshot::Options::new().relaxed(true).segment_bytes(SEGMENT);
     Ok(Box::new(Component(bench.place.runtime.snapshot(bench.place.storage.clone(), name, &options)?)))
 }

@@ -187,6 +187,35 @@ fn items_of_a_snapshot_that_make_no_sense_are_damage() {
 }
 
 #[test]
+fn a_change_that_makes_no_sense_is_damage_and_hides_no_other() {
+    let subject = native(SimDisk::new(1));
+    let change = |payload: &[u8]| change_log::Change { payload: payload.to_vec(), cleanup_after_ms: None };
+    let log = subject.open_change_log("changes", &change_log::named(Mode::Create, "a")).unwrap();
+    for id in [b"1", b"2", b"3"] {
+        log.record(id, &change(id)).unwrap();
+    }
+    drop(log);
+    // The first byte behind the list of one item says what kind it is.
+    let bad = forged(
+        subject.disk(),
+        |h| h.kind == Kind::Append && h.first == 1,
+        |frame| {
+            let at = frame.0.lists() as usize;
+            frame.1[at] = 0xEE;
+        },
+    );
+    // The cell names a frame whose chain value is another one now: that is damage too, and comes first.
+    let subject = native(bad);
+    let log = subject.open_change_log("changes", &change_log::named(Mode::Open, "b")).unwrap();
+    let recovered = log.recover(0).unwrap();
+    assert_eq!(recovered.len(), 1);
+    assert!(recovered[0].damaged.is_some() && recovered[0].changes == 2, "{recovered:?}");
+    let found: Vec<bool> =
+        [b"1", b"2", b"3"].map(|id| log.get(Some("a"), id).unwrap().is_some()).into_iter().collect();
+    assert_eq!(found, [true, false, true]);
+}
+
+#[test]
 fn options_that_make_no_sense_are_told() {
     let disk = forged(
         &journal(false),

@@ -200,7 +200,7 @@ fn a_seal_with_two_flipped_bits_costs_no_item(subject: &dyn Subject) -> Outcome 
     for header in [8, 20, 60, 140] {
         let side = fork(subject);
         side.disk().flip_bit(&file, (seal.offset + header) * 8);
-        side.disk().flip_bit(&file, (end - 20) * 8);
+        side.disk().flip_bit(&file, (end - 10) * 8);
         super::damage::refuses_writing(&*side)?;
         let found = side.verify(LOG).fine()?;
         same(found.iter().map(|damage| (damage.offset, damage.lowest)).collect(), vec![(seal.offset, None)])?;
@@ -353,7 +353,7 @@ fn a_file_that_cannot_be_opened_tells_nothing_of_the_next_one(subject: &dyn Subj
     let second = subject.segments(LOG).fine()?[1].clone();
     // The second file has neither header nor footer any more, and while the log is open the first one goes.
     let end = subject.disk().file_size(&files[1]);
-    for at in [16, 40, end - 20] {
+    for at in [16, 40, end - 10] {
         subject.disk().flip_bit(&files[1], at * 8);
     }
     subject.disk().remove_file(&files[0]);

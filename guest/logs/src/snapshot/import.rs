@@ -185,7 +185,7 @@ impl<H: Host> Import<H> {
     /// Takes bytes of entries.
     fn take(&mut self, mut bytes: &[u8]) -> Result<()> {
         // First what is missing of the entry whose beginning is there.
-        while !self.part.is_empty() && !bytes.is_empty() && !self.senseless {
+        while !self.part.is_empty() && !bytes.is_empty() {
             let Some(need) = length(&self.part) else {
                 self.senseless = true;
                 return Ok(());

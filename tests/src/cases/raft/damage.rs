@@ -415,7 +415,7 @@ fn a_seal_with_two_flipped_bits_hides_no_hard_state(subject: &dyn Subject) -> Ou
     let file = subject.disk().file_names().pop().ok_or("no file")?;
     let seal = subject.frames(&file).fine()?.pop().filter(|frame| frame.kind == "seal").ok_or("no seal")?;
     subject.disk().flip_bit(&file, (seal.offset + 20) * 8);
-    subject.disk().flip_bit(&file, (subject.disk().file_size(&file) - 20) * 8);
+    subject.disk().flip_bit(&file, (subject.disk().file_size(&file) - 10) * 8);
     refused!(subject.open_raft(LOG, &options(Mode::Open)), Error::Damaged(_));
     let log = reopen_read_only(subject)?;
     same(log.load_hard_state().fine()?, Some(hard(1, 1)))?;

@@ -125,8 +125,8 @@ impl<V: View> Survey<V> {
 
     /// Takes the next frame, or finds out what stands in its place.
     pub(super) fn step<F: File>(&mut self, scanner: &mut Scanner<'_, F>) -> Result<Step> {
-        if let Some(gap) = self.gap.take() {
-            return self.cross(scanner, gap);
+        if self.gap.is_some() {
+            return self.cross(scanner);
         }
         match scanner.frame_at(self.offset)? {
             Ok(frame) => {
@@ -141,7 +141,7 @@ impl<V: View> Survey<V> {
 
     fn bad<F: File>(&mut self, scanner: &mut Scanner<'_, F>, bad: Bad) -> Result<Step> {
         if scanner.zeros_from(bad.offset)? {
-            return self.end(scanner, None);
+            return self.end(scanner);
         }
         if !self.sealed && !promised(scanner, &bad)? && scanner.torn(&bad)? {
             self.torn = true;
@@ -205,19 +205,17 @@ impl<V: View> Survey<V> {
     }
 
     /// Looks for the frame behind a gap.
-    fn cross<F: File>(&mut self, scanner: &mut Scanner<'_, F>, gap: Gap) -> Result<Step> {
-        let Some((offset, header)) = scanner.next_header(self.offset)? else {
-            return self.end(scanner, Some(gap));
-        };
+    fn cross<F: File>(&mut self, scanner: &mut Scanner<'_, F>) -> Result<Step> {
+        let Some((offset, header)) = scanner.next_header(self.offset)? else { return self.end(scanner) };
         self.offset = offset;
         match scanner.frame_at(offset)? {
             Ok(frame) => {
-                self.bridge(scanner, gap, &header, Some(&frame.payload));
+                self.bridge(scanner, &header, Some(&frame.payload));
                 self.offset = frame.end();
                 self.take(scanner, &header, offset, Some(&frame.payload), true);
             }
             Err(bad) => {
-                self.bridge(scanner, gap, &header, None);
+                self.bridge(scanner, &header, None);
                 self.body(scanner, &header, &bad)?;
                 self.offset = bad.behind();
                 self.take(scanner, &header, offset, None, true);
@@ -227,13 +225,8 @@ impl<V: View> Survey<V> {
     }
 
     /// Closes a gap at the frame behind it, as far as that frame tells what was lost.
-    fn bridge<F: File>(
-        &mut self,
-        scanner: &Scanner<'_, F>,
-        gap: Gap,
-        frame: &FrameHeader,
-        payload: Option<&[u8]>,
-    ) {
+    fn bridge<F: File>(&mut self, scanner: &Scanner<'_, F>, frame: &FrameHeader, payload: Option<&[u8]>) {
+        let Some(gap) = self.gap.take() else { return };
         let history = &self.history;
         let body = payload.filter(|_| frame.kind.has_index()).and_then(IndexBody::decode);
         let restored = body.and_then(|body| {
@@ -308,7 +301,8 @@ impl<V: View> Survey<V> {
     }
 
     /// Settles what a gap at the end may have cost, and what is missing altogether.
-    fn end<F: File>(&mut self, scanner: &mut Scanner<'_, F>, gap: Option<Gap>) -> Result<Step> {
+    fn end<F: File>(&mut self, scanner: &mut Scanner<'_, F>) -> Result<Step> {
+        let gap = self.gap.take();
         let history = &mut self.history;
         let next = history.view.next();
         if self.blind {
